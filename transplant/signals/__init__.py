@@ -1,0 +1,1 @@
+"""Signal processing that knows no data set: resampling, statistics, padding."""

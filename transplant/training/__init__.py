@@ -1,0 +1,1 @@
+"""Job folders, checkpoints, weight transfer, splits and command-line helpers."""
