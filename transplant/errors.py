@@ -49,3 +49,10 @@ class JobError(TransplantError):
 
 class OptionError(TransplantError):
     """Options contradict each other or the data."""
+
+
+class TrainingError(TransplantError):
+    """Training cannot go on, e.g. because the loss is no longer a number.
+
+    Remedy: lower the learning rate, or look at the data the message names.
+    """

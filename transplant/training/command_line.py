@@ -1,7 +1,6 @@
 """What every entry point shares: parsing, quiet start, one-line errors."""
 
 import argparse
-import os
 import sys
 
 from transplant.errors import TransplantError
@@ -29,7 +28,6 @@ def run(main, args):
     Returns:
         The exit status: 0, 2 after a `TransplantError`, 130 after Ctrl-C.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         main(args)
     except TransplantError as error:
@@ -54,4 +52,12 @@ def fraction(text):
     value = float(text)
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, not {text}")
+    return value
+
+
+def fraction_or_count(text):
+    """Parse a whole number, or a fraction below 1; not negative."""
+    value = float(text)
+    if value < 0 or (value >= 1 and value != int(value)):
+        raise argparse.ArgumentTypeError(f"must be a whole number, or a fraction below 1, not {text}")
     return value

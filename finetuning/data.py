@@ -1,0 +1,135 @@
+"""What a fine-tuning run trains, validates and tests on."""
+
+import dataclasses
+
+import numpy as np
+
+from finetuning.preparation import prepare_records
+from transplant.datasets.labelled_set import LabelledSet
+from transplant.datasets.registry import get_dataset
+from transplant.errors import DataError, OptionError
+from transplant.signals.normalization import Normalization, fit_normalization
+from transplant.training.splits import check_disjoint, stratified_folds, stratified_split, stratified_subset
+
+SYNTHETIC_RECORDS = 200
+SYNTHETIC_TEST_SHARE = 0.25
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuningData:
+    """The sets of one run; `validation` and `test` may be None.
+
+    Attributes:
+        train, validation, test: `LabelledSet`s.
+        name: where they come from, for the job's description.
+        fingerprint: of the training set as it was given, before splits.
+    """
+
+    train: LabelledSet
+    validation: LabelledSet | None
+    test: LabelledSet | None
+    name: str
+    fingerprint: str
+
+
+def load_data(args, log=print):
+    """Load and divide the sets that the options describe.
+
+    Args:
+        args: options of `finetuning.trainer`.
+        log: function that takes a line.
+
+    Returns:
+        `FinetuningData` of sets that share no patient.
+
+    Raises:
+        DataError: a file that cannot be used, or sets that do not fit together.
+        SplitError: too few records to divide, or a patient in two sets.
+    """
+    train, validation, test = _load_sets(args, log)
+    name, fingerprint = f"{train.dataset} {train.label_version}", train.fingerprint()
+    if args.folds:
+        if test is not None:
+            raise OptionError("--folds takes the test set out of --train; leave out --test")
+        if not 0 <= args.fold < args.folds:
+            raise OptionError(f"--fold is 0 to {args.folds - 1} with --folds {args.folds}. Received: {args.fold}")
+        rest, held_out = stratified_folds(train.y, train.group_ids, args.folds, args.split_seed)[args.fold]
+        train, test = train.select(rest), train.select(held_out)
+    if validation is None and args.val_size:
+        total = len(train)
+        rest, held_out = stratified_split(
+            train.y, train.group_ids, args.val_size, args.split_seed, train.record_ids, train.classes
+        )
+        train, validation = train.select(rest), train.select(held_out)
+        shares = [100 * len(part) / total for part in (train, validation)]
+        log(f"Split data into train {shares[0]:.2f}% and validation {shares[1]:.2f}%")
+    _check_fit(train, validation, test)
+    if args.subset < 1:
+        train = train.select(stratified_subset(train.y, args.subset, args.split_seed))
+    if args.shuffle_labels:
+        log("labels of the training set are shuffled: this run measures chance")
+        shuffled = np.random.default_rng((args.seed, 1)).permutation(train.y)
+        train = dataclasses.replace(train, y=shuffled)
+    return FinetuningData(train, validation, test, name, fingerprint)
+
+
+def _load_sets(args, log):
+    def load(path):
+        loaded = LabelledSet.load(path)
+        return loaded if args.channel is None else loaded.select_lead(args.channel)
+
+    if args.train is None:
+        if args.val or args.test:
+            raise OptionError("--val and --test go with --train. Received: no --train")
+        log("no data given: fine-tuning on the embedded synthetic records (not evidence)")
+        everything = synthetic_set(args.seed)
+        rest, held_out = stratified_split(everything.y, everything.group_ids, SYNTHETIC_TEST_SHARE, args.seed)
+        return everything.select(rest), None, everything.select(held_out)
+    return load(args.train), load(args.val) if args.val else None, load(args.test) if args.test else None
+
+
+def synthetic_set(seed, n_records=SYNTHETIC_RECORDS, **preparation):
+    """Return the embedded synthetic records as a labelled set.
+
+    Args:
+        seed: seed of the records.
+        n_records: how many.
+        **preparation: further arguments of `prepare_records`.
+    """
+    spec = get_dataset("synthetic")
+    return prepare_records(
+        spec.open(n_records, seed), spec.classes, dataset="synthetic", label_version="synthetic", **preparation
+    )
+
+
+def _check_fit(train, *others):
+    """Refuse sets of another kind than the training set, and shared patients."""
+    for other in others:
+        if other is None:
+            continue
+        for what in ("classes", "leads", "sampling_rate_hz", "length", "is_standardised"):
+            if getattr(other, what) != getattr(train, what):
+                raise DataError(
+                    f"the sets of a run have the same {what}. Received: {getattr(train, what)} for training and "
+                    f"{getattr(other, what)} in {other.dataset}; prepare them together"
+                )
+        check_disjoint(train.group_ids, other.group_ids)
+    validation, test = others
+    if validation is not None and test is not None:
+        check_disjoint(validation.group_ids, test.group_ids)
+
+
+def choose_normalization(mode, train):
+    """Return the `Normalization` of a run: from the training set, published, or none.
+
+    Args:
+        mode: "train", "paper" or "none".
+        train: the training `LabelledSet`.
+    """
+    if train.is_standardised:
+        return train.normalization
+    if mode == "train":
+        return fit_normalization(train.x, train.lengths)
+    if mode == "paper":
+        return get_dataset(train.dataset).paper_normalization(len(train.leads))
+    return Normalization.none(len(train.leads))

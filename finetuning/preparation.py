@@ -1,0 +1,139 @@
+"""Turn labelled records into a labelled set by the rules of Weimann & Conrad (2021)."""
+
+import numpy as np
+
+from transplant.datasets.labelled_set import LabelledSet
+from transplant.datasets.record_source import Skipped
+from transplant.errors import DataError
+from transplant.signals.resample import resample
+from transplant.training.splits import check_disjoint, stratified_split
+
+PAPER_LENGTH = 16384
+PAPER_RATE_HZ = 250.0
+
+
+def fit_length(signal, length):
+    """Return (length, leads) float32 and the valid samples in it.
+
+    A shorter signal is padded on the left with zeros; of a longer one the last
+    samples are kept.
+    """
+    kept = signal[-length:]
+    out = np.zeros((length, signal.shape[1]), np.float32)
+    out[length - len(kept) :] = kept
+    return out, len(kept)
+
+
+def prepare_records(
+    records,
+    classes,
+    length=PAPER_LENGTH,
+    rate_hz=PAPER_RATE_HZ,
+    dataset="records",
+    label_version="unversioned",
+    skipped=None,
+    on_record=None,
+):
+    """Prepare labelled records: one rate, one length, class indices.
+
+    Each whole record is resampled with an anti-aliasing filter, then padded on
+    the left with zeros or cut to its last `length` samples. The paper
+    standardises before it resamples; here the set stays in millivolts and the
+    trainer standardises with numbers from its training part, so that nothing
+    of a test record is in them. Both orders give the same values, because
+    resampling is linear and continues the edges with the record's mean.
+
+    Args:
+        records: iterable of `Record`s with labels and the same leads.
+        classes: class names, in the order of the network's outputs.
+        length: samples of a prepared record.
+        rate_hz: sampling rate of a prepared record.
+        dataset, label_version: written into the set.
+        skipped: a list that receives a `Skipped` for every record that cannot
+            be used. Defaults to None: such a record is an error.
+        on_record: called after each record, e.g. to show progress.
+
+    Returns:
+        A `LabelledSet` in mV; `group_ids` are the records' patients.
+
+    Raises:
+        DataError: if a record has invalid samples, an unknown label, other
+            leads or no signal, or if no record is left.
+
+    Source: Weimann & Conrad, Sci Rep 11:5251 (2021).
+    """
+    kept, leads = [], None
+    for record in records:
+        try:
+            kept.append((*_prepare(record, classes, leads, length, rate_hz), record.name, record.patient))
+            leads = leads or record.leads
+        except DataError as error:
+            if skipped is None:
+                raise
+            skipped.append(Skipped(record.name, str(error)))
+        if on_record is not None:
+            on_record()
+    if not kept:
+        raise DataError(
+            f"{dataset}: records are needed. Received: none that can be used; see the list of those skipped"
+        )
+    signals, labels, names, patients = zip(*kept)
+    x = np.zeros((len(signals), length, len(leads)), np.float32)
+    lengths = np.zeros(len(signals), np.int64)
+    for i, signal in enumerate(signals):
+        x[i], lengths[i] = fit_length(signal, length)
+    return LabelledSet(
+        x=x,
+        lengths=lengths,
+        y=np.array(labels),
+        classes=tuple(classes),
+        record_ids=np.array(names),
+        group_ids=np.array(patients),
+        sampling_rate_hz=rate_hz,
+        leads=leads,
+        dataset=dataset,
+        label_version=label_version,
+    )
+
+
+def split_set(labelled_set, test_size, seed):
+    """Return (train, test) sets that share no patient, each class in its proportion.
+
+    Raises:
+        SplitError: if a class has too few records or patients.
+    """
+    rest, held_out = stratified_split(
+        labelled_set.y,
+        labelled_set.group_ids,
+        test_size,
+        seed,
+        labelled_set.record_ids,
+        labelled_set.classes,
+    )
+    train, test = labelled_set.select(rest), labelled_set.select(held_out)
+    check_disjoint(train.group_ids, test.group_ids)
+    return train, test
+
+
+def _prepare(record, classes, leads, length, rate_hz):
+    """Return the last `length` samples of the resampled record and the class index."""
+    if record.label not in classes:
+        raise DataError(
+            f"{record.name}: labels are {', '.join(classes)}. Received: {record.label!r}; correct the label or leave "
+            "the record out (--skip-bad)"
+        )
+    if leads is not None and record.leads != leads:
+        raise DataError(
+            f"{record.name}: all records have the same leads, here {', '.join(leads)}. Received: "
+            f"{', '.join(record.leads)}; leave the record out (--skip-bad)"
+        )
+    if not len(record.signal):
+        raise DataError(f"{record.name}: a signal is needed. Received: no samples; leave the record out (--skip-bad)")
+    invalid = int(np.count_nonzero(~np.isfinite(record.signal)))
+    if invalid:
+        raise DataError(
+            f"{record.name}: every sample must be a number. Received: {invalid} NaN or infinite; leave the record out "
+            "(--skip-bad)"
+        )
+    signal = resample(record.signal, record.sampling_rate_hz, rate_hz)
+    return signal[-length:].copy(), list(classes).index(record.label)

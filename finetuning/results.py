@@ -1,0 +1,59 @@
+"""What a fine-tuning job reports: predictions, metrics, confusion plots and a table."""
+
+import json
+
+from transplant.evaluation.evaluate import evaluate_predictions
+from transplant.evaluation.plots import plot_confusion
+from transplant.evaluation.predictions import write_predictions
+from transplant.evaluation.report import results_table, write_metrics
+from transplant.training.validation import predict_probabilities
+
+
+def write_results(model, data, normalization, batch_size, job, state, monitor, log=print):
+    """Score a model on every set it has and write what was found into the job folder.
+
+    Files: {train,val,test}_predictions.csv, metrics.json, confusion_{val,test}.png.
+
+    Args:
+        model: the model with its best weights.
+        data: `FinetuningData`.
+        normalization: `Normalization` of the run.
+        batch_size: records predicted at once.
+        job: job folder.
+        state: final `Progression`.
+        monitor: the metric that chose the best epoch.
+        log: function that takes a line.
+
+    Returns:
+        dict split -> metrics.
+    """
+    metrics, rows = {}, []
+    for split, part in (("train", data.train), ("val", data.validation), ("test", data.test)):
+        if part is None:
+            continue
+        probabilities = predict_probabilities(model, part.standardized(normalization), batch_size)
+        write_predictions(
+            job / f"{split}_predictions.csv", part.record_ids.tolist(), part.one_hot(), probabilities, part.classes
+        )
+        # Intervals of the training set would say nothing: the model has seen it.
+        draws = 0 if split == "train" else 10_000
+        metrics[split] = evaluate_predictions(part.y, probabilities, part.classes, part.group_ids, draws)
+        rows.append((split, metrics[split]))
+        if split != "train":
+            title = f"{split}, {len(part)} records"
+            plot_confusion(metrics[split]["confusion"], part.classes, job / f"confusion_{split}.png", title)
+    write_metrics(
+        job / "metrics.json",
+        metrics | {"best_epoch": state.best_epoch, "monitor": monitor, "epochs": state.epoch, "data": data.name},
+    )
+    log(results_table(rows))
+    if data.train.dataset == "synthetic":
+        log("synthetic recordings: these numbers are not evidence of anything clinical")
+    written = [f"{split}_predictions.csv" for split in metrics] + ["metrics.json", "history.csv", "best_model.keras"]
+    log(f"wrote to {job}: {', '.join(written)} and plots")
+    return metrics
+
+
+def read_metrics(job):
+    """Return the metrics.json of a finished job."""
+    return json.loads((job / "metrics.json").read_text())

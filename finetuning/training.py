@@ -1,0 +1,133 @@
+"""The fine-tuning run itself, from the labelled set to the report; reads top to bottom."""
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from finetuning.data import choose_normalization, load_data
+from finetuning.results import write_results
+from transplant.errors import OptionError
+from transplant.evaluation.plots import plot_learning_curves
+from transplant.modules.classifier import build_classifier
+from transplant.training.description import ModelDescription
+from transplant.training.loop import BEST_WEIGHTS, Plan, monitored_column, run_plan
+from transplant.training.runtime import precision, seed_everything
+from transplant.training.transfer import transfer_backbone
+from transplant.training.validation import predict_probabilities, validation_values
+from transplant.training.weights import assign_weights, read_weights
+
+
+def run_finetuning(args, job, log=print):
+    """Train a classifier and leave weights, history, predictions, metrics and plots in the job folder.
+
+    Args:
+        args: options of `finetuning.trainer`.
+        job: job folder.
+        log: function that takes a line.
+
+    Returns:
+        dict split -> metrics, as in metrics.json.
+    """
+    seed_everything(args.seed)
+    data = load_data(args, log)
+    stop_metric = args.early_stop_metric or args.val_metric
+    if data.validation is None:
+        for metric in (args.val_metric, stop_metric):
+            if monitored_column(metric, False) is None:
+                raise OptionError(f"metric {metric} needs a validation set. Received: none; set --val or --val-size")
+    normalization = choose_normalization(args.normalization, data.train)
+    log(f"Train data shape: {data.train.x.shape}; {data.train}")
+    for name, part in (("Validation", data.validation), ("Test", data.test)):
+        if part is not None:
+            log(f"{name} data shape: {part.x.shape}")
+    log(f"normalisation: {normalization}")
+
+    description = ModelDescription(
+        architecture=args.arch,
+        stages=args.stages or 4,
+        leads=data.train.leads,
+        sampling_rate_hz=data.train.sampling_rate_hz,
+        unit=data.train.unit,
+        normalization=normalization,
+        input_length=data.train.length,
+        task="finetuning",
+        classes=data.train.classes,
+        data={
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "label_version": data.train.label_version,
+            "records": len(data.train),
+            "initial_weights": args.weights_file,
+        },
+        seed=args.seed,
+    )
+    with precision(args.mixed_precision):
+        model = build_classifier(
+            args.arch, len(data.train.classes), leads=len(data.train.leads), stages=args.stages, seed=args.seed
+        )
+        model.compile(
+            keras.optimizers.Adam(args.learning_rate),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="acc")],
+        )
+    log(f"# model parameters: {model.count_params():,}")
+    if args.verbose:
+        model.summary(expand_nested=True)
+    if args.weights_file:
+        transfer_backbone(model, read_weights(args.weights_file), description, log)
+    else:
+        log("no --weights-file: training from random weights")
+
+    inputs = data.train.standardized(normalization)
+    targets = data.train.y.astype(np.int32)
+    validate = None
+    if data.validation is not None:
+        held_out = data.validation.standardized(normalization)
+
+        def validate():
+            probabilities = predict_probabilities(model, held_out, args.batch_size)
+            return validation_values(data.validation.y, probabilities, (args.val_metric, stop_metric))
+
+    plan = Plan(
+        epochs=args.epochs,
+        steps_per_epoch=-(-len(targets) // args.batch_size),
+        dataset_of_epoch=lambda epoch: epoch_batches(inputs, targets, args.batch_size, args.seed, epoch),
+        validate=validate,
+        monitor=args.val_metric,
+        stop_metric=stop_metric,
+        patience=args.patience,
+        keep_weights=False,
+    )
+    state = run_plan(plan, model, description, job, log)
+
+    assign_weights(model, read_weights(job / BEST_WEIGHTS))
+    model.save(job / "best_model.keras")
+    title = "from random weights" if not args.weights_file else "from pretrained weights"
+    plot_learning_curves(
+        pd.DataFrame(state.history), job / "learning_curves.png", f"{args.arch} {title}", state.best_epoch
+    )
+    log(f"best epoch {state.best_epoch} by {args.val_metric}: {state.best_score:.4f}")
+    return write_results(model, data, normalization, args.batch_size, job, state, args.val_metric, log)
+
+
+def epoch_batches(inputs, targets, batch_size, seed, epoch):
+    """Return the batches of one epoch, every record once, in an order that (seed, epoch) decides.
+
+    Args:
+        inputs: float32 (records, time, leads).
+        targets: int32 (records,).
+        batch_size: records in a batch; the last may hold fewer.
+        seed, epoch: decide the order.
+
+    Returns:
+        tf.data.Dataset of (float32 (batch, time, leads), int32 (batch,)).
+    """
+    order = np.random.default_rng((seed, 0, epoch)).permutation(len(targets))
+
+    def gather(rows):
+        x = tf.numpy_function(lambda rows: inputs[rows], [rows], tf.float32, stateful=False)
+        x.set_shape((None, *inputs.shape[1:]))
+        return x, tf.gather(targets, rows)
+
+    return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).map(gather).prefetch(2)

@@ -1,0 +1,98 @@
+"""What a pretraining run trains on: the store, and the patients on either side of the split."""
+
+import math
+import pathlib
+
+import numpy as np
+
+from pretraining.preparation import PreparationSettings, prepare_store
+from pretraining.sources import SYNTHETIC, open_source, select_patients
+from pretraining.store import Store
+from transplant.datasets.icentia11k import PAPER_MEAN_MV, PAPER_STD_MV
+from transplant.errors import OptionError, SplitError
+from transplant.signals.normalization import Normalization
+
+
+def open_training_store(train, job, log=print):
+    """Open the store that `--train` names, preparing it in the job folder where it is no store yet.
+
+    Args:
+        train: folder of a store, folder of annotated WFDB records, or "synthetic".
+        job: job folder.
+        log: function that takes a line.
+    """
+    folder = pathlib.Path(train)
+    if str(train) != SYNTHETIC and ((folder / "manifest.json").is_file() or (folder / "patients").is_dir()):
+        return Store.open(folder)
+    source = open_source(train)
+    if str(train) == SYNTHETIC:
+        log("no data given: training on the embedded synthetic recordings (not evidence)")
+    else:
+        log(f"{train} is no store; preparing one in {pathlib.Path(job) / 'store'} ")
+    return prepare_store(source, pathlib.Path(job) / "store", PreparationSettings(), log=log)
+
+
+def split_patients(patients, patient_ids, val_patients, seed):
+    """Choose the patients of a run and hold some out for validation.
+
+    Args:
+        patients: list of `StoredPatient`.
+        patient_ids: ids to use, or None for all.
+        val_patients: number to hold out; below 1, the fraction (rounded up); 0 for none.
+        seed: decides who is held out.
+
+    Returns:
+        train, validation: lists of `StoredPatient`.
+
+    Raises:
+        SplitError: if nobody would be left to train on.
+    """
+    chosen = set(select_patients([p.patient for p in patients], patient_ids))
+    patients = [p for p in patients if p.patient in chosen]
+    count = math.ceil(val_patients * len(patients)) if val_patients < 1 else int(val_patients)
+    if count and len(patients) == 1 and val_patients < 1:
+        count = 0
+    if count >= len(patients):
+        raise SplitError(
+            f"--val-patients {val_patients:g} of {len(patients)} patients leaves none to train on; hold out fewer"
+        )
+    held_out = set(np.random.default_rng((seed, 0)).permutation(len(patients))[:count].tolist())
+    train = [p for i, p in enumerate(patients) if i not in held_out]
+    return train, [p for i, p in enumerate(patients) if i in held_out]
+
+
+def choose_normalization(mode, store, patients):
+    """Return the `Normalization` of a run.
+
+    Args:
+        mode: "train" (from the training patients), "paper" (the constants published
+            for Icentia11k, for Icentia11k alone) or "none".
+        store: `Store`.
+        patients: training patients.
+
+    Raises:
+        OptionError: if the paper's constants do not belong to the data.
+    """
+    if mode == "none":
+        return Normalization.none(store.n_leads)
+    if mode == "train":
+        return store.normalization(patients)
+    if store.dataset != "icentia11k":
+        raise OptionError(
+            f"--normalization paper belongs to icentia11k. Received: {store.name}; use --normalization train"
+        )
+    return Normalization.paper("icentia11k", PAPER_MEAN_MV, PAPER_STD_MV, store.n_leads)
+
+
+def coverage(n_patients, samples_per_patient, epochs, batch_size, steps_per_epoch):
+    """Return the line that compares what a run draws with a pass over the patients."""
+    drawn = epochs * batch_size * steps_per_epoch
+    one_pass = n_patients * samples_per_patient
+    line = (
+        f"coverage: {n_patients} patients x {samples_per_patient:,} samples = {one_pass:,} frames in a pass; "
+        f"{epochs} epochs x batch {batch_size} x {steps_per_epoch:,} steps = {drawn:,} frames, "
+        f"{drawn / one_pass:.2f} passes"
+    )
+    if drawn < one_pass:
+        line += f"; not every patient is visited (--samples-per-patient {max(drawn // n_patients, 1)} would visit all)"
+    return line

@@ -1,0 +1,88 @@
+"""Streams of labelled ECG frames as `tf.data.Dataset`s."""
+
+import numpy as np
+import tensorflow as tf
+
+from pretraining.frames import BatchReader
+from pretraining.packing import INVALID_COUNT
+from pretraining.sampler import FrameSampler
+from transplant.errors import DataError
+
+
+def usable_patients(patients, frame_size):
+    """Divide patients into those a frame fits in and those it does not.
+
+    Returns:
+        usable: list of `StoredPatient`.
+        left_out: list of (patient id, reason).
+
+    Raises:
+        DataError: if nobody is left.
+    """
+    usable, left_out = [], []
+    for patient in patients:
+        if patient.frame_starts(frame_size).any():
+            usable.append(patient)
+        else:
+            longest = max(patient.lengths, default=0)
+            left_out.append((patient.patient, f"longest segment {longest} samples, shorter than a frame"))
+    if not usable:
+        raise DataError(f"no segment is as long as a frame of {frame_size} samples; choose a smaller --frame-size")
+    return usable, left_out
+
+
+def frame_dataset(
+    store, patients, task, normalization, frame_size, batch_size, samples_per_patient, seed, steps, first_step=0
+):
+    """Return a stream of batches of labelled frames.
+
+    Whole batches are gathered in numpy, two at a time, and become float32 in
+    the graph. Batch number `step` depends on the seed and the step alone, so a
+    stream that starts at `first_step` goes on exactly where another stopped.
+    Invalid samples become 0, the mean of standardised input.
+
+    Args:
+        store: `Store`.
+        patients: list of `StoredPatient` that a frame fits in.
+        task: `Task`.
+        normalization: `Normalization`.
+        frame_size: samples in a frame.
+        batch_size: frames in a batch.
+        samples_per_patient: frames of one patient before the next ones are visited.
+        seed: seed of the stream.
+        steps: number of batches.
+        first_step: number of the first batch.
+
+    Returns:
+        tf.data.Dataset of (frames float32 (batch, time, leads), labels int32 (batch,)).
+    """
+    sampler = FrameSampler(patients, frame_size, batch_size, samples_per_patient, store.sampling_rate_hz, seed)
+    as_counts = all(p.dtype == "int16" for p in patients)
+    has_gaps = any(p.invalid_samples for p in patients)
+    reader = BatchReader(sampler, task.label_frames, frame_size, store.n_leads, normalization, as_counts)
+    stored_type = tf.as_dtype(reader.dtype)
+
+    def read(step):
+        frames, scale, offset, labels = tf.numpy_function(
+            reader.read, [step], [stored_type, tf.float32, tf.float32, tf.int32], stateful=False
+        )
+        frames.set_shape((batch_size, frame_size, store.n_leads))
+        scale.set_shape((batch_size, 1, store.n_leads))
+        offset.set_shape((batch_size, 1, store.n_leads))
+        labels.set_shape((batch_size,))
+        inputs = tf.cast(frames, tf.float32) * scale + offset
+        if has_gaps:
+            invalid = frames == INVALID_COUNT if as_counts else tf.math.is_nan(frames)
+            inputs = tf.where(invalid, tf.zeros_like(inputs), inputs)
+        return inputs, labels
+
+    numbers = tf.data.Dataset.range(first_step, first_step + steps)
+    return numbers.map(read, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def class_counts(dataset, n_classes):
+    """Return int64 (n_classes,): how often each label occurs in a stream."""
+    counts = np.zeros(n_classes, np.int64)
+    for _, labels in dataset:
+        counts += np.bincount(labels.numpy(), minlength=n_classes)
+    return counts

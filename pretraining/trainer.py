@@ -1,0 +1,94 @@
+"""Pretrain a network on frames of ECG: `python -m pretraining.trainer --task beat`."""
+
+import sys
+
+from pretraining.prepare import split_ids
+from transplant.modules.registry import ARCHITECTURES
+from transplant.tasks.task import task_names
+from transplant.training.command_line import fraction_or_count, make_parser, positive_int, run
+
+DESCRIPTION = """\
+Pretrain a network on frames drawn from long recordings, and leave a backbone
+that finetuning.trainer starts from.
+
+  python -m pretraining.trainer --task beat                       # embedded synthetic recordings
+  python -m pretraining.trainer --task beat --train STORE --epochs 16 --steps-per-epoch 1024 \\
+      --batch-size 512 --frame-size 4096 --samples-per-patient 4096 --val-metric f1
+
+Interrupted? Add --resume and --job-dir to the same command: it ends with the same numbers."""
+
+
+def build_parser():
+    """Return the parser of this command."""
+    parser = make_parser("python -m pretraining.trainer", DESCRIPTION)
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--train", default="synthetic", help="a store, a folder of annotated WFDB records, or `synthetic`"
+    )
+    data.add_argument("--task", required=True, choices=task_names(), help="what a frame is asked for")
+    data.add_argument("--patient-ids", nargs="+", metavar="ID", help="patients to use, comma or space separated")
+    data.add_argument("--frame-size", type=positive_int, default=2048, metavar="N", help="samples in a frame")
+    data.add_argument(
+        "--samples-per-patient", type=positive_int, default=1000, metavar="N", help="frames of a patient in a pass"
+    )
+    data.add_argument(
+        "--normalization",
+        choices=("train", "paper", "none"),
+        default="train",
+        help="standardise with the training patients' mean and deviation, Icentia11k's published ones, or not at all",
+    )
+    validation = parser.add_argument_group("validation")
+    validation.add_argument(
+        "--val-patients",
+        type=fraction_or_count,
+        default=0.05,
+        metavar="N",
+        help="patients held out: a number, or below 1 a fraction; 0 for none",
+    )
+    validation.add_argument("--val-size", type=positive_int, default=2048, metavar="N", help="validation frames")
+    validation.add_argument(
+        "--val-metric", choices=("loss", "acc", "f1"), default="loss", help="what the best weights are chosen by"
+    )
+    model = parser.add_argument_group("model")
+    model.add_argument("--arch", choices=tuple(ARCHITECTURES), default="resnet18", help="network")
+    model.add_argument("--stages", type=positive_int, metavar="N", help="first N stages of it; default: all")
+    model.add_argument("--weights-file", metavar="FILE", help="start from this backbone (a file or a job folder)")
+    training = parser.add_argument_group("training")
+    training.add_argument("--epochs", type=positive_int, default=1, metavar="N", help="epochs")
+    training.add_argument("--steps-per-epoch", type=positive_int, default=100, metavar="N", help="batches in an epoch")
+    training.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="frames in a batch")
+    training.add_argument("--learning-rate", type=float, default=1e-3, metavar="R", help="Adam's learning rate")
+    training.add_argument(
+        "--mixed-precision", choices=("float16", "bfloat16"), help="compute in half precision (V100: float16)"
+    )
+    training.add_argument("--seed", type=int, default=2024, help="seed of split, stream and initial weights")
+    training.add_argument("--job-dir", metavar="J", help="folder of the results; default: jobs/pretraining/TASK-NNN")
+    training.add_argument("--resume", action="store_true", help="go on with the job in --job-dir")
+    return parser
+
+
+def pretrain(args):
+    """Run the pretraining that the parsed options describe; return the job folder."""
+    from transplant.training.job import default_job_dir, open_job
+
+    args.patient_ids = split_ids(args.patient_ids)
+    job = args.job_dir or default_job_dir("pretraining", args.task)
+    job = open_job(job, "pretraining.trainer", vars(args), args.resume)
+    print(f"job folder: {job}")
+
+    from transplant.training.quiet_start import start_tensorflow
+
+    start_tensorflow()
+    from pretraining.training import run_pretraining
+
+    run_pretraining(args, job)
+    return job
+
+
+def main(argv=None):
+    """Run the command; return its exit status."""
+    return run(pretrain, build_parser().parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

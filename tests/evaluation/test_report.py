@@ -1,0 +1,53 @@
+"""The results table and metrics.json."""
+
+import json
+
+import numpy as np
+
+from transplant.evaluation.evaluate import evaluate_predictions
+from transplant.evaluation.report import results_table, write_metrics
+
+
+def test_table_of_two_rows():
+    interval = {"macro_f1": {"low": 0.41, "high": 0.6}}
+    rows = [
+        ("random weights", {"macro_f1": 0.5, "f1": {"A": 0.4, "N": 0.6}, "intervals": interval}),
+        ("pretrained", {"macro_f1": 0.75, "f1": {"A": 0.7, "N": 0.8, "~": None}}),
+    ]
+    assert results_table(rows).split("\n") == [
+        "                            macro-F1      A      N  ~",
+        "random weights  0.500 [0.410, 0.600]  0.400  0.600  -",
+        "pretrained                     0.750  0.700  0.800  -",
+    ]
+
+
+def test_lines_have_equal_width():
+    rng = np.random.default_rng(0)
+    metrics = evaluate_predictions(
+        rng.integers(4, size=40), rng.dirichlet(np.ones(4), size=40), list("ANO~"), draws=100
+    )
+    lines = results_table([("a", metrics), ("a longer name", metrics)]).split("\n")
+    assert len(lines) == 3 and len({len(line) for line in lines}) == 1
+
+
+def test_metrics_file_keeps_full_precision_and_is_strict_json(tmp_path):
+    value = {"a": np.float64(1 / 3), "b": [np.int64(2), float("nan")], "c": np.array([1.0, np.inf]), "d": None, 1: "~"}
+    write_metrics(tmp_path / "metrics.json", value)
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    text = (tmp_path / "metrics.json").read_text(encoding="utf-8")
+    assert json.loads(text, parse_constant=refuse) == {
+        "a": 1 / 3,
+        "b": [2, None],
+        "c": [1.0, None],
+        "d": None,
+        "1": "~",
+    }
+
+
+def test_evaluation_survives_the_file(tmp_path):
+    metrics = evaluate_predictions([0, 1, 1, 0], [[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.6, 0.4]], ["a", "b"], draws=50)
+    write_metrics(tmp_path / "metrics.json", metrics)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics

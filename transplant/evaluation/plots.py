@@ -1,0 +1,270 @@
+"""Figures of a run: learning curves, confusion matrix, a frame with its beats, macro-F1 with intervals.
+
+Every function writes a PNG, whole or not at all, and returns the figure.
+matplotlib's object interface is used, so that no global state and no display
+is needed. Colours are those of Okabe and Ito, told apart with any colour
+vision; each is paired with a marker or line style of its own.
+"""
+
+import math
+
+import numpy as np
+
+from transplant.training.atomic import atomic_path
+
+BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"
+_DPI = 120
+_PANELS = {"loss": "Loss", "acc": "Accuracy", "f1": "Macro-F1", "auc": "ROC-AUC"}
+_BEAT_STYLES = ((BLUE, "o"), (ORANGE, "v"), (GREEN, "s"), (PURPLE, "D"), (BLACK, "X"), (SKY, "P"))
+_PREFERRED_STYLES = {"normal": 0, "pvc": 1, "pac": 2, "aberrated": 3, "undefined": 4}
+
+_SQUARE_S, _SQUARE_MV = 0.2, 0.5  # the bold squares of ECG paper: 5 mm at 25 mm/s and 10 mm/mV
+_STRIP_S = 6.0
+_SQUARE_INCH = 0.36
+
+
+def _new_figure(width, height):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure, path):
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=_DPI)
+    return figure
+
+
+def plot_learning_curves(history, path, title="Learning curves", best_epoch=None):
+    """Plot loss and metrics over epochs, training and validation in the same panel.
+
+    Args:
+        history: pandas.DataFrame with `epoch` (from 1) and any of `loss`, `acc`,
+            `val_loss`, `val_acc`, `f1`, `auc`, `val_f1`, `val_auc`; a lone `f1` or
+            `auc` is a validation metric. Other columns are ignored.
+        path: the .png file to write.
+        title: figure title.
+        best_epoch: epoch to mark. Defaults to None: the best `f1`, else `auc`,
+            `val_acc`, `val_loss`, whichever comes first in the history.
+
+    Returns:
+        The matplotlib figure.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    panels = [name for name in _PANELS if name in history or f"val_{name}" in history]
+    if best_epoch is None:
+        best_epoch = _best_epoch(history)
+    figure = _new_figure(1 + 4.2 * max(1, len(panels)), 3.9)
+    figure.suptitle(title, fontsize=14)
+    for axes, name in zip(figure.subplots(1, max(1, len(panels)), squeeze=False)[0], panels):
+        validation_only = name in ("f1", "auc") and f"val_{name}" not in history
+        for column, label, colour, line in (
+            (name, "validation" if validation_only else "train", ORANGE if validation_only else BLUE, "-"),
+            (f"val_{name}", "validation", ORANGE, "-"),
+        ):
+            if column in history:
+                marker = "s" if colour == ORANGE else "o"
+                axes.plot(
+                    history["epoch"], history[column], line, color=colour, label=label, marker=marker,
+                    markersize=4 if len(history) <= 40 else 0, linewidth=1.8,
+                )  # fmt: skip
+        if best_epoch is not None:
+            axes.axvline(best_epoch, color="0.35", linestyle="--", linewidth=1.2, label=f"best epoch {best_epoch}")
+        axes.set_xlabel("Epoch", fontsize=11)
+        axes.set_ylabel("Loss (nats)" if name == "loss" else _PANELS[name], fontsize=11)
+        axes.set_title(_PANELS[name], fontsize=12)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        axes.grid(True, color="0.9")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(fontsize=9, framealpha=0.9)
+    return _save(figure, path)
+
+
+def _best_epoch(history):
+    for column, lowest in (("f1", False), ("auc", False), ("val_acc", False), ("val_loss", True)):
+        if column in history and history[column].notna().any():
+            row = history[column].idxmin() if lowest else history[column].idxmax()
+            return int(history.loc[row, "epoch"])
+    return None
+
+
+def plot_confusion(confusion, classes, path, title="Confusion matrix"):
+    """Plot a confusion matrix: counts, and the share of each true class in percent and colour.
+
+    Args:
+        confusion: counts (classes, classes), rows true.
+        classes: class names.
+        path: the .png file to write.
+        title: figure title.
+
+    Returns:
+        The matplotlib figure.
+    """
+    confusion = np.asarray(confusion)
+    totals = confusion.sum(axis=1, keepdims=True)
+    share = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
+    size = max(4.2, 1.9 + 0.95 * len(classes))
+    figure = _new_figure(size + 0.9, size)
+    axes = figure.subplots()
+    image = axes.imshow(100 * share, cmap="Blues", vmin=0, vmax=100)
+    for row in range(len(classes)):
+        for column in range(len(classes)):
+            percent = f"{100 * share[row, column]:.1f}%" if totals[row, 0] else "no record"
+            axes.text(
+                column, row, f"{confusion[row, column]:,}\n{percent}", ha="center", va="center", fontsize=11,
+                color="white" if share[row, column] > 0.55 else "black",
+            )  # fmt: skip
+    axes.set_xticks(range(len(classes)), classes, fontsize=11, rotation=30 if max(map(len, classes)) > 6 else 0)
+    axes.set_yticks(range(len(classes)), [f"{c} (n={t:,})" for c, t in zip(classes, totals[:, 0])], fontsize=11)
+    axes.set_xlabel("Predicted class", fontsize=12)
+    axes.set_ylabel("True class", fontsize=12)
+    axes.set_title(title, fontsize=13)
+    axes.set_xticks(np.arange(len(classes) - 1) + 0.5, minor=True)
+    axes.set_yticks(np.arange(len(classes) - 1) + 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=2)
+    axes.tick_params(which="both", length=0)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="Share of the true class (%)")
+    return _save(figure, path)
+
+
+def plot_frame(signal_mv, sampling_rate_hz, beat_positions, beat_names, path, title="ECG frame", leads=None):
+    """Plot a frame with its beats on ECG paper: bold squares of 0.2 s x 0.5 mV, fine ones of 0.04 s x 0.1 mV.
+
+    A frame longer than 6 s is broken into strips, one below the other.
+
+    Args:
+        signal_mv: (time, leads) or (time,) in mV; NaN leaves a gap.
+        sampling_rate_hz: samples per second.
+        beat_positions: sample indices (beats,) inside the frame; others are left out.
+        beat_names: class name of each beat, such as "normal" or "pvc".
+        path: the .png file to write.
+        title: figure title.
+        leads: lead names. Defaults to None: lead 1, 2, ..
+
+    Returns:
+        The matplotlib figure.
+    """
+    signal = np.asarray(signal_mv, np.float64)
+    signal = signal[:, None] if signal.ndim == 1 else signal
+    leads = list(leads or (f"lead {number + 1}" for number in range(signal.shape[1])))
+    seconds = np.arange(len(signal)) / sampling_rate_hz
+    duration = len(signal) / sampling_rate_hz
+    strips = max(1, math.ceil(duration / _STRIP_S - 1e-9))
+    strip_s = math.ceil(duration / strips / _SQUARE_S - 1e-9) * _SQUARE_S
+    low, high = _voltage_limits(signal)
+    panel_height = min(max((high - low) / _SQUARE_MV * _SQUARE_INCH, 1.4), 3.6)
+    rows = strips * signal.shape[1]
+    figure = _new_figure(max(6.0, strip_s / _SQUARE_S * _SQUARE_INCH) + 1.0, rows * (panel_height + 0.5) + 1.0)
+    figure.suptitle(title, fontsize=14)
+    inside = [
+        (position, str(name)) for position, name in zip(beat_positions, beat_names) if 0 <= position < len(signal)
+    ]
+    styles = _beat_styles([name for _, name in inside])
+    for row, axes in enumerate(figure.subplots(rows, 1, squeeze=False)[:, 0]):
+        strip, lead = divmod(row, signal.shape[1])
+        start, end = strip * strip_s, (strip + 1) * strip_s
+        bold_mv = _ecg_paper(axes, start, end, low, high)
+        shown = (seconds >= start) & (seconds <= end)
+        axes.plot(seconds[shown], signal[shown, lead], color=BLACK, linewidth=1.0)
+        for position, name in inside:
+            at = position / sampling_rate_hz
+            if start <= at < end:
+                colour, marker = styles[name]
+                axes.axvline(at, color=colour, linewidth=0.9, linestyle=":")
+                axes.plot(
+                    [at], [high - 0.1 * (high - low)], marker, color=colour, markersize=7, clip_on=False, zorder=4
+                )
+        axes.set_ylabel(f"{leads[lead]} (mV)", fontsize=11)
+    axes.set_xlabel(f"Time (s); bold squares {_SQUARE_S:g} s x {bold_mv:g} mV", fontsize=11)
+    if inside:
+        _beat_legend(figure, [name for _, name in inside], styles)
+    return _save(figure, path)
+
+
+def _voltage_limits(signal):
+    """Return limits on bold lines that hold the signal, with room for the beat marks above it."""
+    finite = signal[np.isfinite(signal)]
+    if not finite.size:
+        return -1.0, 1.0
+    low = math.floor(finite.min() / _SQUARE_MV - 0.1) * _SQUARE_MV
+    high = math.ceil(finite.max() / _SQUARE_MV + 0.1) * _SQUARE_MV
+    high += _SQUARE_MV * math.ceil(0.15 * (high - low) / _SQUARE_MV)
+    return low, max(high, low + 2 * _SQUARE_MV)
+
+
+def _ecg_paper(axes, start, end, low, high):
+    """Draw the grid and return the height of its bold squares in mV."""
+    bold_mv = _SQUARE_MV * max(1, math.ceil((high - low) / 8))  # an artefact of 50 mV does not blacken the page
+    for step_s, step_mv, width, colour in (
+        (_SQUARE_S / 5, bold_mv / 5, 0.4, "#F6D5D0"),
+        (_SQUARE_S, bold_mv, 0.8, "#E8A79E"),
+    ):
+        columns = start + step_s * np.arange(round((end - start) / step_s) + 1)
+        lines = low + step_mv * np.arange(math.floor((high - low) / step_mv + 1e-9) + 1)
+        axes.vlines(columns, low, high, color=colour, linewidth=width, zorder=0)
+        axes.hlines(lines, start, end, color=colour, linewidth=width, zorder=0)
+    axes.set_xlim(start, end)
+    axes.set_ylim(low, high)
+    axes.set_xticks(np.arange(math.ceil(start - 1e-9), end + 1e-9))
+    axes.tick_params(labelsize=10)
+    return bold_mv
+
+
+def _beat_styles(names):
+    """Give each beat class a colour and marker; the known classes always have the same one."""
+    styles = {}
+    free = [number for number in range(len(_BEAT_STYLES)) if number not in _PREFERRED_STYLES.values()]
+    for name in sorted(set(names)):
+        if name in _PREFERRED_STYLES:
+            styles[name] = _BEAT_STYLES[_PREFERRED_STYLES[name]]
+        else:
+            styles[name] = _BEAT_STYLES[free.pop(0) if free else len(styles) % len(_BEAT_STYLES)]
+    return styles
+
+
+def _beat_legend(figure, names, styles):
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle=":", label=f"{name} beat ({names.count(name)})")
+        for name, (colour, marker) in styles.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=10, frameon=False)
+
+
+def plot_macro_f1_comparison(rows, path, title="Macro-F1"):
+    """Plot the macro-F1 of several models with their bootstrap intervals.
+
+    Args:
+        rows: sequence of (name, metrics) as for `report.results_table`.
+        path: the .png file to write.
+        title: figure title.
+
+    Returns:
+        The matplotlib figure.
+    """
+    figure = _new_figure(7.5, 1.6 + 0.55 * len(rows))
+    axes = figure.subplots()
+    for row, (_, metrics) in enumerate(rows):
+        interval = (metrics.get("intervals") or {}).get("macro_f1")
+        if interval is not None:
+            axes.plot([interval["low"], interval["high"]], [row, row], color=BLUE, linewidth=2.5, alpha=0.6)
+        axes.plot([metrics["macro_f1"]], [row], "o", color=BLUE, markersize=9)
+        axes.annotate(
+            f"{metrics['macro_f1']:.3f}", (metrics["macro_f1"], row), xytext=(0, 8), textcoords="offset points",
+            ha="center", fontsize=10,
+        )  # fmt: skip
+    axes.set_yticks(range(len(rows)), [str(name) for name, _ in rows], fontsize=11)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.margins(x=0.08)
+    axes.set_xlabel("Macro-F1, with 95% interval where known", fontsize=11)
+    axes.set_title(title, fontsize=13)
+    axes.grid(True, axis="x", color="0.9")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return _save(figure, path)

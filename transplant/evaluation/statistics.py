@@ -1,0 +1,255 @@
+"""Bootstrap intervals of metrics and of differences between two models.
+
+Accuracy and F1 depend on the records only through how many fall into each
+cell (truth, prediction). Drawing n records with replacement and counting cells
+is one multinomial draw over the cells, so 10,000 draws cost milliseconds
+however many records there are. Where records come in groups (patients), whole
+groups are drawn, by the same argument over groups with equal counts. Only an
+AUC needs the records themselves.
+
+Intervals are percentile intervals. Source: Efron and Tibshirani, "An
+Introduction to the Bootstrap" (1993), chapters 13 and 16.
+"""
+
+import numpy as np
+
+from transplant.errors import DataError, OptionError
+from transplant.evaluation import metrics
+
+AUC_DRAWS = 2000
+"""Draws for an AUC, which costs a pass over the records for each; the result states the number used."""
+
+_CHUNK_VALUES = 2_000_000  # numbers held at once by a chunk of draws: 16 MB of float64
+
+
+def bootstrap_intervals(y_true, y_prob, classes, groups=None, draws=10_000, level=0.95, seed=0):
+    """Return intervals of all reported metrics from one set of draws.
+
+    Args:
+        y_true: class indices (n,) or one-hot rows (n, classes).
+        y_prob: predicted probabilities (n, classes).
+        classes: class names, one per column.
+        groups: patient or recording of each record (n,); whole groups are drawn.
+            Defaults to None: records are drawn.
+        draws: number of bootstrap draws. Defaults to 10,000.
+        level: probability mass of the interval. Defaults to 0.95.
+        seed: seed of the draws. Defaults to 0.
+
+    Returns:
+        `{"macro_f1": interval, "f1": {class: interval}, "accuracy": interval,
+        "challenge_f1": interval or None, "roc_auc": interval or None}`; an interval
+        is a dict with `estimate` (on the records as they are), `low`, `high`,
+        `level`, `draws`, `unit` ("records" or "groups") and `units` (their number).
+
+    Raises:
+        DataError: with fewer than two records or groups.
+    """
+    truth, y_prob, unit = _checked(y_true, y_prob, classes, groups)
+    names = [str(name) for name in classes]
+    predicted = y_prob.argmax(axis=1)
+    shape = (-1, len(names), len(names))
+    cells = truth * len(names) + predicted
+    counts = _draw_counts(cells, len(names) ** 2, unit, draws, seed).reshape(shape)
+    drawn = _count_metrics(counts, names)
+    observed = _count_metrics(np.bincount(cells, minlength=len(names) ** 2).reshape(shape), names)
+    facts = {"level": level, **_unit_facts(truth, unit)}
+    result = {
+        name: None if drawn[name] is None else _interval(observed[name][0], drawn[name], level) | facts
+        for name in ("macro_f1", "accuracy", "challenge_f1")
+    }
+    result["f1"] = {
+        name: _interval(observed["f1"][0, column], drawn["f1"][:, column], level) | facts
+        for column, name in enumerate(names)
+    }
+    result["roc_auc"] = None
+    estimate = metrics.roc_auc(truth, y_prob)
+    if estimate is not None:
+        sample = _draw_roc_auc(truth, y_prob, unit, min(draws, AUC_DRAWS), seed)
+        result["roc_auc"] = _interval(estimate, sample, level) | facts if len(sample) else None
+    return result
+
+
+def bootstrap_interval(y_true, y_prob, classes, metric="macro_f1", groups=None, draws=10_000, level=0.95, seed=0):
+    """Return the interval of one metric; see `bootstrap_intervals`.
+
+    Args:
+        metric: "macro_f1", "accuracy", "challenge_f1", "roc_auc", or "f1:" and a
+            class name, such as "f1:A". Defaults to "macro_f1".
+
+    Raises:
+        OptionError: if the metric is unknown or not defined for these classes.
+    """
+    intervals = bootstrap_intervals(y_true, y_prob, classes, groups, draws, level, seed)
+    by_name = {name: value for name, value in intervals.items() if name != "f1"}
+    by_name |= {f"f1:{name}": value for name, value in intervals["f1"].items()}
+    if by_name.get(metric) is None:
+        known = ", ".join(name for name, value in by_name.items() if value is not None)
+        raise OptionError(f"An interval can be had of {known}. Received: metric={metric}")
+    return by_name[metric]
+
+
+def paired_bootstrap(y_true, prob_a, prob_b, classes, groups=None, draws=10_000, level=0.95, seed=0):
+    """Compare two models on the same records: the interval of metric(b) - metric(a).
+
+    Each draw takes the same records for both models, so what makes a record
+    hard for both cancels.
+
+    Args:
+        y_true: class indices (n,) or one-hot rows (n, classes).
+        prob_a, prob_b: probabilities (n, classes) of the two models.
+        classes, groups, draws, level, seed: as in `bootstrap_intervals`.
+
+    Returns:
+        `{"macro_f1": d, "f1": {class: d}, "accuracy": d, "challenge_f1": d or None}`;
+        d is a dict with `difference` (on the records as they are), `low`, `high`,
+        `share_above_zero` (of the draws), `level`, `draws`, `unit` and `units`.
+
+    Raises:
+        DataError: with fewer than two records or groups.
+    """
+    truth, prob_a, unit = _checked(y_true, prob_a, classes, groups)
+    prob_b = metrics.checked_probabilities(prob_b, len(truth), len(classes))
+    names = [str(name) for name in classes]
+    k = len(names)
+    cells = (truth * k + prob_a.argmax(axis=1)) * k + prob_b.argmax(axis=1)
+    drawn = _count_differences(_draw_counts(cells, k**3, unit, draws, seed).reshape(-1, k, k, k), names)
+    observed = _count_differences(np.bincount(cells, minlength=k**3).reshape(1, k, k, k), names)
+    facts = {"level": level, **_unit_facts(truth, unit)}
+
+    def compared(difference, sample):
+        interval = _interval(difference, sample, level)
+        return {
+            "difference": interval.pop("estimate"),
+            **interval,
+            "share_above_zero": float((sample > 0).mean()),
+            **facts,
+        }
+
+    result = {
+        name: None if drawn[name] is None else compared(observed[name][0], drawn[name])
+        for name in ("macro_f1", "accuracy", "challenge_f1")
+    }
+    result["f1"] = {
+        name: compared(observed["f1"][0, column], drawn["f1"][:, column]) for column, name in enumerate(names)
+    }
+    return result
+
+
+def verdict(low, high):
+    """Say in words what the interval [low, high] of a difference b - a shows."""
+    if low > 0:
+        return "better: the interval lies above 0"
+    if high < 0:
+        return "worse: the interval lies below 0"
+    return "undecided: the interval contains 0"
+
+
+def _checked(y_true, y_prob, classes, groups):
+    """Return truth (n,), probabilities, and the unit index of each record or None."""
+    truth = metrics.class_indices(y_true, len(classes))
+    y_prob = metrics.checked_probabilities(y_prob, len(truth), len(classes))
+    unit = None
+    if groups is not None:
+        if len(groups) != len(truth):
+            raise DataError(f"Each record has one group. Received: {len(groups)} groups, {len(truth)} records")
+        unit = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
+    facts = _unit_facts(truth, unit)
+    if facts["units"] < 2:
+        raise DataError(f"A bootstrap needs at least two {facts['unit']}. Received: {facts['units']}")
+    return truth, y_prob, unit
+
+
+def _unit_facts(truth, unit):
+    if unit is None:
+        return {"unit": "records", "units": len(truth)}
+    return {"unit": "groups", "units": int(unit.max()) + 1}
+
+
+def _draw_counts(cells, n_cells, unit, draws, seed):
+    """Return float64 (draws, n_cells): how often each cell occurs in each draw."""
+    rng = np.random.default_rng(seed)
+    if unit is None:
+        occurrences = np.bincount(cells, minlength=n_cells)
+        return rng.multinomial(len(cells), occurrences / len(cells), size=draws).astype(np.float64)
+    n_units = int(unit.max()) + 1
+    table = np.bincount(unit * n_cells + cells, minlength=n_units * n_cells).reshape(n_units, n_cells)
+    kinds, multiplicity = np.unique(table, axis=0, return_counts=True)
+    counts = np.empty((draws, n_cells))
+    for part in _chunks(draws, len(kinds)):
+        weights = rng.multinomial(n_units, multiplicity / n_units, size=part.stop - part.start)
+        counts[part] = weights.astype(np.float64) @ kinds.astype(np.float64)
+    return counts
+
+
+def _count_metrics(counts, names):
+    """Return the metrics of confusion matrices (draws, classes, classes)."""
+    f1 = metrics.f1_from_confusion(counts)
+    challenge = metrics.challenge_columns(names)
+    return {
+        "f1": f1,
+        "macro_f1": f1.mean(axis=1),
+        "accuracy": np.trace(counts, axis1=1, axis2=2) / counts.sum(axis=(1, 2)),
+        "challenge_f1": None if challenge is None else f1[:, challenge].mean(axis=1),
+    }
+
+
+def _count_differences(counts, names):
+    """Return metric(b) - metric(a) of counts (draws, truth, prediction a, prediction b)."""
+    of_a = _count_metrics(counts.sum(axis=3), names)
+    of_b = _count_metrics(counts.sum(axis=2), names)
+    return {name: None if of_a[name] is None else of_b[name] - of_a[name] for name in of_a}
+
+
+def _draw_roc_auc(truth, y_prob, unit, draws, seed):
+    """Return float64 (draws,): macro one-vs-rest ROC-AUC of resampled records.
+
+    The AUC is the share of (member, non-member) pairs in the right order, ties
+    counting half; records weigh as often as they were drawn. A class that a
+    draw leaves without members or non-members is left out of that draw's mean.
+    """
+    rng = np.random.default_rng([seed, 1])
+    n_units = len(truth) if unit is None else int(unit.max()) + 1
+    rankings = []
+    for column in range(y_prob.shape[1]):
+        score, member = y_prob[:, column], truth == column
+        if not member.any() or member.all():
+            continue
+        others = np.flatnonzero(~member)
+        others = others[np.argsort(score[others], kind="stable")]
+        below = np.searchsorted(score[others], score[member], side="left")
+        up_to = np.searchsorted(score[others], score[member], side="right")
+        rankings.append((np.flatnonzero(member), others, below, up_to))
+    values = np.empty(draws)
+    for part in _chunks(draws, len(truth)):
+        size = part.stop - part.start
+        chosen = rng.integers(n_units, size=(size, n_units)) + np.arange(size)[:, None] * n_units
+        weights = np.bincount(chosen.reshape(-1), minlength=size * n_units).reshape(size, n_units)
+        if unit is not None:
+            weights = weights[:, unit]
+        areas = np.stack([_weighted_auc(weights, *ranking) for ranking in rankings])
+        defined = ~np.isnan(areas)
+        values[part] = np.where(defined, areas, 0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
+        values[part][~defined.any(axis=0)] = np.nan
+    return values[~np.isnan(values)]
+
+
+def _weighted_auc(weights, members, others, below, up_to):
+    """Return (draws,) AUC of records weighted by `weights` (draws, n); NaN where a side has no weight."""
+    cumulative = np.zeros((len(weights), len(others) + 1))
+    np.cumsum(weights[:, others], axis=1, out=cumulative[:, 1:])
+    of_members = weights[:, members]
+    right = (of_members * (cumulative[:, below] + cumulative[:, up_to])).sum(axis=1) / 2
+    pairs = of_members.sum(axis=1) * cumulative[:, -1]
+    return np.divide(right, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+
+
+def _interval(estimate, sample, level):
+    low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2])
+    return {"estimate": float(estimate), "low": float(low), "high": float(high), "draws": len(sample)}
+
+
+def _chunks(draws, width):
+    """Yield slices of the draws, each holding about `_CHUNK_VALUES` numbers of rows this wide."""
+    size = max(1, _CHUNK_VALUES // max(1, width))
+    for start in range(0, draws, size):
+        yield slice(start, min(start + size, draws))

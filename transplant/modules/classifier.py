@@ -1,0 +1,36 @@
+"""A classifier: a backbone of the registry, mean over time, one linear layer."""
+
+import keras
+
+from transplant.errors import OptionError
+from transplant.modules import registry
+from transplant.modules.resnet1d import add_head
+
+
+def build_classifier(arch, n_classes, input_length=None, leads=1, stages=None, seed=None):
+    """Build a model that gives class logits.
+
+    Args:
+        arch: a name of `transplant.modules.registry.ARCHITECTURES`.
+        n_classes: number of classes.
+        input_length: samples per input. Defaults to None: any length.
+        leads: input channels. Defaults to 1.
+        stages: first so many stages of the backbone. Defaults to all.
+        seed: of the initial weights. Defaults to Keras' global random state.
+
+    Returns:
+        A functional `keras.Model` from (batch, time, leads) to float32 logits
+        (batch, n_classes): the nested model "backbone", then "pool" and "head".
+
+    Raises:
+        OptionError: if an argument is out of range.
+
+    Example:
+        >>> build_classifier("resnet18", n_classes=5).count_params()
+        4495045
+    """
+    if n_classes < 1:
+        raise OptionError(f"a classifier needs at least one class. Received: n_classes={n_classes}")
+    backbone = registry.build_backbone(arch, stages=stages, leads=leads, seed=seed)
+    inputs = keras.Input((input_length, leads), name="signal")
+    return keras.Model(inputs, add_head(backbone(inputs), n_classes, seed), name=f"{arch}_classifier")

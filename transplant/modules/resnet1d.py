@@ -1,0 +1,195 @@
+"""The 1-D ResNet of Weimann and Conrad (2021): ResNet-18, -34 and -50 for signals.
+
+Everything is stock Keras layers joined by the functional API, so that a saved
+`.keras` file loads in any process without code of ours, and every layer has an
+explicit name, because weights files match by name.
+"""
+
+import zlib
+
+import keras
+
+from transplant.errors import OptionError
+
+STAGE_FILTERS = (64, 128, 256, 512)
+BOTTLENECK_EXPANSION = 4
+
+_DEPTHS = {
+    "resnet18": {"blocks": (2, 2, 2, 2), "bottleneck": False},
+    "resnet34": {"blocks": (3, 4, 6, 3), "bottleneck": False},
+    "resnet50": {"blocks": (3, 4, 6, 3), "bottleneck": True},
+}
+
+
+def layer_seed(seed, layer_name):
+    """Return the initialiser seed of one layer, or None where `seed` is None.
+
+    It depends on the layer's name alone, so a layer starts from the same
+    weights whatever stands beside it: another head, fewer stages.
+    """
+    return None if seed is None else zlib.crc32(f"{seed}/{layer_name}".encode())
+
+
+class _Builder:
+    """Joins the named layers of one network."""
+
+    def __init__(self, seed):
+        self._seed = seed
+
+    def conv_bn(self, x, filters, kernel_size, strides, conv_name, bn_name):
+        x = keras.layers.Conv1D(
+            filters,
+            kernel_size,
+            strides=strides,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(seed=layer_seed(self._seed, conv_name)),
+            name=conv_name,
+        )(x)
+        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=bn_name)(x)
+
+    def stem(self, x):
+        x = self.conv_bn(x, 64, 7, 2, "stem_conv", "stem_bn")
+        x = keras.layers.ReLU(name="stem_relu")(x)
+        return keras.layers.MaxPooling1D(3, 2, padding="same", name="stem_pool")(x)
+
+    def block(self, x, prefix, filters, kernel_size, strides, bottleneck):
+        if bottleneck:
+            convolutions = ((filters, 1, 1), (filters, kernel_size, strides), (filters * BOTTLENECK_EXPANSION, 1, 1))
+        else:
+            convolutions = ((filters, kernel_size, strides), (filters, kernel_size, 1))
+        channels_out = convolutions[-1][0]
+        shortcut = x
+        if strides > 1 or x.shape[-1] != channels_out:
+            shortcut = self.conv_bn(x, channels_out, 1, strides, f"{prefix}_shortcut_conv", f"{prefix}_shortcut_bn")
+        for number, (channels, kernel, step) in enumerate(convolutions, start=1):
+            x = self.conv_bn(x, channels, kernel, step, f"{prefix}_conv{number}", f"{prefix}_bn{number}")
+            if number < len(convolutions):
+                x = keras.layers.ReLU(name=f"{prefix}_relu{number}")(x)
+        x = keras.layers.Add(name=f"{prefix}_add")([x, shortcut])
+        return keras.layers.ReLU(name=f"{prefix}_relu")(x)
+
+
+def ResNet(
+    num_outputs=None,
+    blocks=(2, 2, 2, 2),
+    kernel_size=(7, 5, 5, 3),
+    include_top=False,
+    leads=1,
+    stages=None,
+    bottleneck=False,
+    seed=None,
+    name="resnet1d",
+):
+    """Build a post-activation 1-D ResNet as a functional model.
+
+    Stem: convolution (kernel 7, stride 2, 64), batch norm, ReLU, max pooling 3/2.
+    Then stages of 64, 128, 256 and 512 filters; the first block of every stage
+    but the first halves the time axis. A block is conv-BN-ReLU-conv-BN (with
+    `bottleneck`, 1x1 - kernel - 1x1 with four times the filters), the sum with
+    its input, ReLU; the input passes a 1x1 convolution with batch norm only
+    where its shape changes.
+
+    The name is a class's because the reports' notebooks call it as one.
+
+    Args:
+        num_outputs: outputs of the head; needed with `include_top`.
+        blocks: residual blocks of each stage.
+        kernel_size: kernel of each stage's blocks.
+        include_top: add global average pooling and a Dense layer named "head".
+            Its outputs are logits (the public code applied a softmax here).
+        leads: input channels. Defaults to 1.
+        stages: build only the first so many stages. Defaults to all of `blocks`.
+        bottleneck: three-convolution blocks, as in ResNet-50.
+        seed: of the initial weights. Defaults to Keras' global random state.
+        name: name of the model.
+
+    Returns:
+        A `keras.Model` from (batch, time, leads) to features
+        (batch, ceil(time / 2**(stages + 1)), filters), or to logits
+        (batch, num_outputs) with `include_top`.
+
+    Raises:
+        OptionError: if the arguments contradict each other.
+
+    Source: Weimann and Conrad, "Transfer learning for ECG classification",
+    Scientific Reports 11:5251 (2021), and their public code.
+
+    Example:
+        >>> features = ResNet(num_outputs=None, blocks=(2, 2, 2, 2), include_top=False)
+        >>> features.count_params()
+        4492480
+    """
+    if not 1 <= len(blocks) <= len(STAGE_FILTERS) or len(kernel_size) != len(blocks):
+        raise OptionError(
+            "a 1-D ResNet has one to four stages, each with a block count and a kernel size. "
+            f"Received: blocks={tuple(blocks)}, kernel_size={tuple(kernel_size)}"
+        )
+    stages = len(blocks) if stages is None else stages
+    if not 1 <= stages <= len(blocks):
+        raise OptionError(f"stages must be between 1 and {len(blocks)}. Received: stages={stages}")
+    if leads < 1:
+        raise OptionError(f"a model needs at least one lead. Received: leads={leads}")
+    if include_top and not num_outputs:
+        raise OptionError(f"include_top=True needs num_outputs. Received: num_outputs={num_outputs}")
+
+    builder = _Builder(seed)
+    inputs = keras.Input((None, leads), name="signal")
+    x = builder.stem(inputs)
+    for stage in range(stages):
+        for block in range(blocks[stage]):
+            x = builder.block(
+                x,
+                prefix=f"stage{stage + 1}_block{block + 1}",
+                filters=STAGE_FILTERS[stage],
+                kernel_size=kernel_size[stage],
+                strides=2 if block == 0 and stage > 0 else 1,
+                bottleneck=bottleneck,
+            )
+    if include_top:
+        x = add_head(x, num_outputs, seed)
+    return keras.Model(inputs, x, name=name)
+
+
+def add_head(features, n_outputs, seed=None):
+    """Append global average pooling ("pool") and a linear layer ("head").
+
+    Both compute in float32 whatever the global dtype policy is: a float16 sum
+    over a long time axis overflows, and losses need full-precision logits.
+
+    Args:
+        features: symbolic tensor (batch, time, channels).
+        n_outputs: number of logits.
+        seed: of the initial kernel. Defaults to Keras' global random state.
+
+    Returns:
+        Symbolic logits (batch, n_outputs), float32.
+    """
+    x = keras.layers.GlobalAveragePooling1D(dtype="float32", name="pool")(features)
+    return keras.layers.Dense(
+        n_outputs,
+        kernel_initializer=keras.initializers.GlorotUniform(seed=layer_seed(seed, "head")),
+        dtype="float32",
+        name="head",
+    )(x)
+
+
+def build_resnet1d(arch="resnet18", stages=None, leads=1, seed=None, name="backbone"):
+    """Build a backbone of the published depth with kernels 7, 5, 5, 3.
+
+    Args:
+        arch: "resnet18", "resnet34" or "resnet50". Defaults to "resnet18".
+        stages: first so many stages. Defaults to all four.
+        leads: input channels. Defaults to 1.
+        seed: of the initial weights. Defaults to Keras' global random state.
+        name: name of the model. Defaults to "backbone", under which transfer looks for it.
+
+    Returns:
+        A `keras.Model` from (batch, time, leads) to (batch, time', channels).
+
+    Raises:
+        OptionError: if `arch` is not one of the three.
+    """
+    if arch not in _DEPTHS:
+        raise OptionError(f"arch must be one of {', '.join(_DEPTHS)}. Received: arch={arch}")
+    return ResNet(stages=stages, leads=leads, seed=seed, name=name, **_DEPTHS[arch])

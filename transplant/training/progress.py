@@ -1,0 +1,61 @@
+"""One progress line with the time left, for a terminal or a log."""
+
+import sys
+import time
+
+
+def format_seconds(seconds):
+    """Return seconds as m:ss or h:mm:ss."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+class Progress:
+    """Counts steps and shows how far a job is and how long it will take.
+
+    On a terminal one line is rewritten, at most four times a second; in a log
+    a line is written per tenth of the job, or per half minute where that is rarer.
+
+    Args:
+        total: steps of the whole job.
+        label: what is counted, e.g. "patients".
+        stream: where to write. Defaults to stderr.
+    """
+
+    def __init__(self, total, label, stream=None):
+        self._total = total
+        self._label = label
+        self._stream = sys.stderr if stream is None else stream
+        self._tty = self._stream.isatty()
+        self._began = self._shown_at = time.monotonic()
+        self._done = 0
+        self._shown_tenth = 0
+
+    def step(self, note=""):
+        """Count one step and show the line if it is due."""
+        self._done += 1
+        now = time.monotonic()
+        last = self._done == self._total
+        if self._tty:
+            due = now - self._shown_at > 0.25
+        else:
+            tenth = 10 * self._done // max(self._total, 1)
+            due = (tenth > self._shown_tenth and now - self._shown_at > 5) or now - self._shown_at > 30
+        if due or (last and self._tty):
+            self._show(now, note)
+
+    def _show(self, now, note):
+        self._shown_at = now
+        self._shown_tenth = 10 * self._done // max(self._total, 1)
+        elapsed = now - self._began
+        left = elapsed / self._done * (self._total - self._done)
+        text = (
+            f"{self._label} {self._done}/{self._total}, {format_seconds(elapsed)} gone, "
+            f"{format_seconds(left)} left{note and ', ' + note}"
+        )
+        if self._tty:
+            self._stream.write(f"\r{text:<100}" + ("\n" if self._done == self._total else ""))
+        else:
+            self._stream.write(text + "\n")
+        self._stream.flush()

@@ -1,0 +1,198 @@
+"""Transfer: the backbone of one job's weights into the model of another."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from transplant.errors import WeightsError
+from transplant.training.weights import is_random_state, named_variables
+
+STEM_KERNEL = "stem_conv/kernel"
+PRETRAINING_JOBS = pathlib.Path("jobs/pretraining")
+# In order of preference: the backbone alone is what a pretraining job hands over.
+JOB_WEIGHTS = ("backbone.npz", "best_weights.npz")
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferReport:
+    """What a transfer did; `str()` of it is the line that is printed.
+
+    Attributes:
+        path: the weights file.
+        architecture, task: from the file's description.
+        loaded: keys of the backbone tensors that were set.
+        left: keys of the file that the backbone has no place for (heads, later stages).
+        missing: keys of backbone tensors that were not set: always empty, because a
+            file that lacks one is refused.
+        tiled: keys of kernels that were tiled over leads.
+    """
+
+    path: pathlib.Path
+    architecture: str
+    task: str
+    loaded: tuple
+    left: tuple
+    missing: tuple
+    tiled: tuple
+
+    def __str__(self):
+        return (
+            f"loaded {len(self.loaded)} of {len(self.loaded) + len(self.missing)} backbone tensors from {self.path} "
+            f"({self.architecture}, task {self.task}); left: {_some(self.left)}; missing: {_some(self.missing)}"
+        )
+
+
+def _some(keys, limit=6):
+    keys = list(keys)
+    shown = ", ".join(keys[:limit]) or "none"
+    return shown if len(keys) <= limit else f"{shown} and {len(keys) - limit} more"
+
+
+def _refuse_other_preparation(path, theirs, ours):
+    """Raise where the file's model saw another kind of input, or is another network."""
+    pairs = [
+        ("architecture", theirs.architecture, ours.architecture),
+        ("sampling rate", f"{theirs.sampling_rate_hz:g} Hz", f"{ours.sampling_rate_hz:g} Hz"),
+        ("unit", theirs.unit, ours.unit),
+        ("normalisation", theirs.normalization.method, ours.normalization.method),
+        ("spectrogram", theirs.spectrogram or "none", ours.spectrogram or "none"),
+    ]
+    differing = [f"{what} {file}, this run {run}" for what, file, run in pairs if file != run]
+    if differing:
+        raise WeightsError(
+            f"{path}: weights serve only a model and an input like those they were trained with. "
+            f"Received: {'; '.join(differing)}; pretrain again that way, or change this run's options"
+        )
+    if theirs.stages < ours.stages:
+        raise WeightsError(
+            f"{path}: the file must have every stage of the model. "
+            f"Received: stages {theirs.stages}, this run {ours.stages}; build the model with --stages {theirs.stages}"
+        )
+    file_leads, run_leads = [[name.lower() for name in side.leads] for side in (theirs, ours)]
+    if len(file_leads) not in (1, len(run_leads)):
+        raise WeightsError(
+            f"{path}: weights of several leads serve the same number of leads. "
+            f"Received: leads {', '.join(theirs.leads)}, this run {', '.join(ours.leads)}"
+        )
+    if file_leads != run_leads and sorted(file_leads) == sorted(run_leads):
+        raise WeightsError(
+            f"{path}: the leads must come in the order the weights were trained with. "
+            f"Received: leads {', '.join(theirs.leads)}, this run {', '.join(ours.leads)}"
+        )
+
+
+def _backbone(model):
+    names = [layer.name for layer in model.layers]
+    if "backbone" in names:
+        return model.get_layer("backbone")
+    if model.name == "backbone":
+        return model
+    raise WeightsError(f"transfer needs a model with a nested model named backbone. Received: layers {_some(names)}")
+
+
+def transfer_backbone(model, weights_file, description, log=print):
+    """Load the whole backbone of a weights file, whatever its head, or nothing.
+
+    Arrays match by layer name and shape. A stem kernel trained on one lead is
+    tiled over the leads of the model and divided by their number, so that
+    identical leads give the output that one lead gave.
+
+    Args:
+        model: built `keras.Model` whose nested model "backbone" receives the weights.
+        weights_file: what `read_weights` returned; any pretraining or fine-tuning job's.
+        description: `ModelDescription` of `model`.
+        log: takes the lines that say what was done. Defaults to print.
+
+    Returns:
+        A `TransferReport`.
+
+    Raises:
+        WeightsError: if the file belongs to another architecture, sampling rate,
+            unit, normalisation method or lead layout, has fewer stages, or lacks
+            any tensor of the backbone.
+
+    Source: the tiled stem is Weimann and Conrad's channel adjustment.
+    """
+    path, arrays = weights_file.path, weights_file.arrays
+    _refuse_other_preparation(path, weights_file.description, description)
+    variables = {key: v for key, v in named_variables(_backbone(model)).items() if not is_random_state(key)}
+
+    values, tiled, absent = {}, [], []
+    for key, variable in variables.items():
+        shape, array = tuple(variable.shape), arrays.get(key)
+        if array is not None and key == STEM_KERNEL and _is_one_lead_of(array.shape, shape):
+            array = np.tile(array, (1, shape[1], 1)) / np.float32(shape[1])
+            tiled.append(key)
+        if array is None or array.shape != shape:
+            absent.append(key if array is None else f"{key} of shape {shape} (the file's is {array.shape})")
+        else:
+            values[key] = array
+    if absent:
+        raise WeightsError(
+            f"{path}: the file must hold the whole backbone. Received: {len(values)} of {len(variables)} tensors; "
+            f"missing {_some(absent)}; use the weights of a job with this architecture"
+        )
+    for key, value in values.items():
+        variables[key].assign(value)
+
+    theirs = weights_file.description
+    report = TransferReport(
+        path=path,
+        architecture=theirs.architecture,
+        task=theirs.task,
+        loaded=tuple(values),
+        left=tuple(key for key in arrays if key not in values and not is_random_state(key)),
+        missing=(),
+        tiled=tuple(tiled),
+    )
+    log(str(report))
+    for key in report.tiled:
+        leads = variables[key].shape[1]
+        log(f"the 1-lead kernel {key} was tiled over {leads} leads and divided by {leads}")
+    return report
+
+
+def _is_one_lead_of(file_shape, model_shape):
+    return (
+        len(file_shape) == len(model_shape) == 3
+        and file_shape[1] == 1 < model_shape[1]
+        and (file_shape[0], file_shape[2]) == (model_shape[0], model_shape[2])
+    )
+
+
+def find_weights(spec, jobs_dir=PRETRAINING_JOBS):
+    """Return the weights file that a command line's `--weights-file` means.
+
+    Args:
+        spec: a weights file; a job folder (its backbone.npz, else its
+            best_weights.npz); or "newest", the pretraining job whose
+            backbone.npz was written last.
+        jobs_dir: folder of the pretraining jobs. Defaults to jobs/pretraining.
+
+    Returns:
+        A `pathlib.Path` of an existing file.
+
+    Raises:
+        WeightsError: if there is none.
+    """
+    if str(spec) == "newest":
+        found = [path for path in pathlib.Path(jobs_dir).glob("*/backbone.npz") if not path.parent.name.startswith(".")]
+        if not found:
+            raise WeightsError(
+                f"{jobs_dir}: no pretraining job with a backbone.npz; run `python -m pretraining.trainer` first, "
+                "or name a weights file"
+            )
+        return max(found, key=lambda path: (path.stat().st_mtime_ns, path))
+    path = pathlib.Path(spec)
+    if path.is_dir():
+        for name in JOB_WEIGHTS:
+            if (path / name).is_file():
+                return path / name
+        raise WeightsError(
+            f"{path}: a job folder holds {' or '.join(JOB_WEIGHTS)}, and this one has neither; "
+            "wait for its first epoch, or name another job"
+        )
+    if not path.is_file():
+        raise WeightsError(f"{path}: there is no such weights file or job folder")
+    return path
