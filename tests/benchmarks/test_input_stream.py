@@ -43,12 +43,14 @@ def test_summary_takes_medians_and_ratios(input_stream):
     speeds = {
         "ours": [(90.0, 1.0), (300.0, 1.0), (100.0, 1.0)],
         "from_generator": [(5.0, 1.0), (4.0, 1.0), (1.0, 1.0)],
+        "unshuffled": [(8.0, 1.0)] * 3,
         "memory_copy": [(1000.0, 1.0)] * 3,
     }
     summary = input_stream.summarize(speeds)
-    assert summary["frames_per_cpu_second"] == {"ours": 100, "from_generator": 4, "memory_copy": 1000}
+    assert summary["frames_per_cpu_second"] == {"ours": 100, "from_generator": 4, "unshuffled": 8, "memory_copy": 1000}
     assert summary["lowest_and_highest"]["ours"] == [90, 300]
-    assert (summary["ours_over_from_generator"], summary["ours_over_memory_copy"]) == (25.0, 0.1)
+    ratios = [summary[f"ours_over_{name}"] for name in ("from_generator", "unshuffled", "memory_copy")]
+    assert ratios == [25.0, 12.5, 0.1]
 
 
 def test_a_run_ends_in_one_line_of_json(input_stream, tmp_path, capsys):
@@ -60,7 +62,7 @@ def test_a_run_ends_in_one_line_of_json(input_stream, tmp_path, capsys):
     assert "per-frame from_generator" in "\n".join(lines[:-1])
     result = json.loads(lines[-1])
     assert (result["benchmark"], result["batch_size"], result["patients"]) == ("input_stream", 4, 2)
-    assert set(result["frames_per_cpu_second"]) == {"ours", "from_generator", "memory_copy"}
+    assert set(result["frames_per_cpu_second"]) == {"ours", "from_generator", "unshuffled", "memory_copy"}
 
 
 def test_a_missing_store_is_one_line(input_stream, tmp_path, capsys):

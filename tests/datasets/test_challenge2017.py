@@ -72,6 +72,12 @@ def test_signals_are_found_in_the_folder_or_below_it(tmp_path, below):
     assert [record.name for record in read_challenge2017(tmp_path)] == list(LABELS)
 
 
+def test_labels_are_found_between_the_folder_and_the_signals(tmp_path):
+    write_set(tmp_path / "training" / "A00", LABELS)
+    (tmp_path / "training" / "A00" / "REFERENCE-v2.csv").rename(tmp_path / "training" / "REFERENCE-v2.csv")
+    assert len(read_challenge2017(tmp_path)) == 4
+
+
 def test_labels_are_found_one_folder_above(tmp_path):
     write_set(tmp_path / "training2017", LABELS)
     for version in ("v1", "v3"):
@@ -121,9 +127,9 @@ def test_records_may_be_named_in_a_list_or_a_file(tmp_path):
     (tmp_path / "RECORDS").write_text("A00/A00003\nA00/A00001\n")
     for wanted in (["A00003", "A00001"], tmp_path / "RECORDS", str(tmp_path / "RECORDS")):
         assert [record.name for record in read_challenge2017(tmp_path, records=wanted)] == ["A00001", "A00003"]
-    with pytest.raises(DataError, match="list: .*no such file"):
+    with pytest.raises(DataError, match=r"list: .*no such file"):
         read_challenge2017(tmp_path, records=str(tmp_path / "list"))
-    with pytest.raises(DataError, match="1 with neither signal nor label .A00077"):
+    with pytest.raises(DataError, match=r"1 with neither signal nor label .A00077"):
         read_challenge2017(tmp_path, records=["A00001", "A00077"])
 
 
@@ -202,7 +208,7 @@ def test_a_cut_signal_without_header_is_an_error_too(tmp_path):
 
 
 def test_missing_and_empty_folders_and_label_files_are_errors(tmp_path):
-    with pytest.raises(DataError, match="none: .*no such folder"):
+    with pytest.raises(DataError, match=r"none: .*no such folder"):
         read_challenge2017(tmp_path / "none")
     with pytest.raises(DataError, match=r"\.mat files are needed"):
         read_challenge2017(tmp_path)

@@ -159,6 +159,29 @@ def test_an_array_whose_bytes_do_not_fill_it_is_refused(tmp_path):
         load_safe_pickle(write(tmp_path / "a.pkl", stream.replace(b"K\x04\x85", b"K\x09\x85")))
 
 
+def test_a_memo_index_out_of_proportion_is_refused_before_memory_is_asked_for(tmp_path):
+    with pytest.raises(DataError, match="memo index 2147483646"):
+        load_safe_pickle(write(tmp_path / "a.pkl", HEAD + b"K\x01r\xfe\xff\xff\x7f."))
+
+
+def test_a_length_beyond_the_file_is_refused(tmp_path):
+    stream = HEAD + b"\x96" + (1 << 33).to_bytes(8, "little") + b"abc."
+    with pytest.raises(DataError, match=r"a\.pkl"):
+        load_safe_pickle(write(tmp_path / "a.pkl", stream))
+
+
+def test_shared_containers_stay_shared_and_a_container_in_itself_is_refused(tmp_path):
+    nested = ["end"]
+    for _ in range(60):
+        nested = [nested, nested]
+    loaded = load_safe_pickle(write(tmp_path / "a.pkl", nested))
+    assert loaded[0] is loaded[1] and len(loaded) == 2
+    loop = []
+    loop.append(loop)
+    with pytest.raises(DataError, match="holds itself"):
+        load_safe_pickle(write(tmp_path / "b.pkl", loop))
+
+
 @pytest.mark.parametrize("compress", [True, False])
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.99])
 def test_a_file_cut_short_is_a_data_error(tmp_path, compress, share):

@@ -145,6 +145,28 @@ def test_channels_that_are_no_voltage_are_left_out(tmp_path):
     assert record.leads == ("II",) and record.signal.shape == (2000, 1) and len(record.adc_gain) == 1
 
 
+def test_a_record_of_several_segments_is_joined_and_has_no_single_gain(tmp_path):
+    first = write_record(tmp_path, "s1", n=300, gain=200.0)
+    second = write_record(tmp_path, "s2x", n=500, gain=100.0)
+    (tmp_path / "whole.hea").write_text("whole/2 1 250 800\ns1 300\ns2x 500\n")
+    wfdb.wrann("whole", "atr", np.array([10, 700]), ["N", "V"], write_dir=str(tmp_path))
+    record = WfdbDirectory(tmp_path).read(str(tmp_path / "whole"))
+    expected = np.concatenate([first / 200, second / 100]).astype(np.float32)
+    np.testing.assert_allclose(record.signal, expected, rtol=1e-6)
+    assert record.adc_gain is None and record.beat_positions.tolist() == [10, 700]
+
+
+def test_frames_of_several_samples_are_averaged_to_whole_counts(tmp_path):
+    counts = write_record(tmp_path, "a", n=400, marks=[(5, "N", "")])
+    header = (tmp_path / "a.hea").read_text().replace("a 1 250 400", "a 1 250 200").replace(".dat 16 ", ".dat 16x2 ")
+    (tmp_path / "a.hea").write_text(header)
+    record = WfdbDirectory(tmp_path).read(str(tmp_path / "a"))
+    rebuilt = record.signal[:, 0] * 200
+    np.testing.assert_allclose(rebuilt, np.rint(rebuilt), atol=1e-3)
+    np.testing.assert_allclose(rebuilt, counts.reshape(200, 2).mean(axis=1), atol=0.501)
+    assert record.adc_gain.tolist() == [200]
+
+
 def cut(path, n_bytes):
     path.write_bytes(path.read_bytes()[:-n_bytes])
 
@@ -184,12 +206,12 @@ def test_marks_behind_the_signal_are_an_error(tmp_path):
 
 
 def test_missing_and_empty_folders_are_errors(tmp_path):
-    with pytest.raises(DataError, match="nowhere: .*no such folder"):
+    with pytest.raises(DataError, match=r"nowhere: .*no such folder"):
         WfdbDirectory(tmp_path / "nowhere")
     with pytest.raises(DataError, match="Received: a folder without any"):
         WfdbDirectory(tmp_path).patients()
     (tmp_path / "RECORDS").write_text("\n")
-    with pytest.raises(DataError, match="RECORDS: .*empty file"):
+    with pytest.raises(DataError, match=r"RECORDS: .*empty file"):
         WfdbDirectory(tmp_path).patients()
 
 

@@ -107,7 +107,7 @@ def test_folds_of_ungrouped_records_keep_proportions_to_one_record():
 
 
 def test_too_few_records_for_the_folds():
-    with pytest.raises(SplitError, match="class ~ needs .* 5 patients.*Received: 4 records"):
+    with pytest.raises(SplitError, match=r"class ~ needs .* 5 patients.*Received: 4 records"):
         stratified_folds(labels([20, 4]), np.arange(24), 5, 0, ("N", "~"))
     with pytest.raises(SplitError, match="2 folds or more"):
         stratified_folds(labels([20, 4]), np.arange(24), 1, 0)

@@ -208,7 +208,8 @@ def _find_labels(source, signals, version):
     if version is not None and version not in LABEL_VERSIONS:
         raise DataError(f"label versions are {', '.join(LABEL_VERSIONS)}. Received: {version}")
     folder = next(iter(signals.values())).parent
-    folders = list(dict.fromkeys([source, folder, source.resolve().parent]))
+    between = [place for place in folder.parents if source in place.parents]
+    folders = list(dict.fromkeys([source, folder, *between, source.resolve().parent]))
     for place in folders:
         file = place / f"REFERENCE-{version or DEFAULT_LABEL_VERSION}.csv"
         if file.is_file():

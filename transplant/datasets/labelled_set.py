@@ -343,7 +343,8 @@ def _pickle_fields(path):
             f"{path}: y has a row a record with one 1 among {classes.size} classes. Received: shape={y.shape}, or rows "
             "with several labels; a set with one label a record is needed"
         )
-    x = x.astype(np.float32)
+    with np.errstate(over="ignore"):  # infinite then, which the set refuses by name
+        x = x.astype(np.float32)
     filled = (x != 0).any(axis=2)
     leads = ("ECG",) if x.shape[2] == 1 else tuple(f"lead{i}" for i in range(x.shape[2]))
     return {

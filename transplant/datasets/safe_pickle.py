@@ -9,6 +9,7 @@ before it is looked up.
 import gzip
 import math
 import pickle
+import pickletools
 import re
 import zlib
 
@@ -52,15 +53,28 @@ def load_safe_pickle(path):
     """
     try:
         with open(path, "rb") as stream:
-            compressed = stream.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if compressed else open(path, "rb") as stream:
+            opener = gzip.open if stream.read(2) == b"\x1f\x8b" else open
+        with opener(path, "rb") as stream:
+            _check_sizes(stream)
+        with opener(path, "rb") as stream:
             loaded = _Unpickler(stream, path).load()
-        return _finish(loaded, path)
+        return _finish(loaded, path, {})
     except _DAMAGE as error:
         raise DataError(
             f"{path}: a pickle of arrays is needed. Received: {type(error).__name__} ({error}); "
             "the file is missing, cut short or something else: fetch it again"
         ) from error
+
+
+def _check_sizes(stream):
+    """Refuse a stream that is cut short or asks for more memory than it has content to fill.
+
+    One damaged byte in a length or a memo index makes the unpickler allocate
+    gigabytes before it notices.
+    """
+    for count, (opcode, argument, _position) in enumerate(pickletools.genops(stream)):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > count:
+            raise ValueError(f"memo index {argument}")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -172,29 +186,42 @@ def _items(items, kind):
     return kind(items)
 
 
-def _finish(value, path):
-    """Return `value` with stand-ins replaced by arrays, refusing whatever is not data."""
+def _finish(value, path, done):
+    """Return `value` with stand-ins replaced by arrays, refusing whatever is not data.
+
+    `done` maps the id of a container to its result, None while it is worked on:
+    what is shared stays shared, and a container inside itself is refused.
+    """
     if isinstance(value, _Array):
-        array = value.array
-        if array is None:
-            raise ValueError("an array without its bytes")
-        if array.dtype.kind == "O":
-            for item in array.flat:
-                if not isinstance(item, _PLAIN):
-                    raise UnsafeFileError(
-                        f"{path}: an array of objects holds strings or numbers only. Received: an item of type "
-                        f"{type(item).__name__.lstrip('_')}; obtain the file from its publisher again"
-                    )
-        return array
-    if isinstance(value, dict):
-        return {_finish(key, path): _finish(item, path) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_finish(item, path) for item in value)
-    if isinstance(value, (set, frozenset)):
-        return type(value)(_finish(item, path) for item in value)
+        return _finish_array(value.array, path)
     if isinstance(value, (*_PLAIN, bytearray)):
         return value
-    raise UnsafeFileError(
-        f"{path}: a data file holds arrays and plain containers only. Received: {type(value).__name__.lstrip('_')}; "
-        "obtain the file from its publisher again"
-    )
+    if not isinstance(value, (dict, list, tuple, set, frozenset)):
+        raise UnsafeFileError(
+            f"{path}: a data file holds arrays and plain containers only. Received: "
+            f"{type(value).__name__.lstrip('_')}; obtain the file from its publisher again"
+        )
+    if id(value) in done:
+        if done[id(value)] is None:
+            raise ValueError("a container that holds itself")
+        return done[id(value)]
+    done[id(value)] = None
+    if isinstance(value, dict):
+        finished = {_finish(key, path, done): _finish(item, path, done) for key, item in value.items()}
+    else:
+        finished = type(value)(_finish(item, path, done) for item in value)
+    done[id(value)] = finished
+    return finished
+
+
+def _finish_array(array, path):
+    if array is None:
+        raise ValueError("an array without its bytes")
+    if array.dtype.kind == "O":
+        for item in array.flat:
+            if not isinstance(item, _PLAIN):
+                raise UnsafeFileError(
+                    f"{path}: an array of objects holds strings or numbers only. Received: an item of type "
+                    f"{type(item).__name__.lstrip('_')}; obtain the file from its publisher again"
+                )
+    return array

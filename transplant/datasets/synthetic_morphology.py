@@ -23,7 +23,7 @@ ECGSYN_B = np.array([0.25, 0.1, 0.1, 0.1, 0.4])
 CONDUCTIONS = ("normal", "left", "right")
 
 # ECGSYN's table gives a QRS of about 150 ms and a P wave of about 160 ms at 60
-# beats per minute; narrowing both to these shares puts them at 80-110 ms.
+# beats per minute; narrowing both to these shares puts them at about 75-110 ms.
 _QRS_SHARE = (0.65, 0.82)
 _P_WIDTH_SHARE = (0.5, 0.7)
 _P_ANGLE_SHARE = (0.75, 0.95)

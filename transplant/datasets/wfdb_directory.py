@@ -140,7 +140,8 @@ class WfdbDirectory:
         if len(samples) and (samples[-1] > len(signal) or samples[0] < 0):
             raise DataError(
                 f"{record}.atr: annotations must lie on the signal. Received: marks from {samples[0]} to "
-                f"{samples[-1]}, {len(signal)} samples in the signal; fetch the record again or leave it out (--skip-bad)"
+                f"{samples[-1]}, {len(signal)} samples in the signal; fetch the record again or leave it out "
+                "(--skip-bad)"
             )
         classes = [BEAT_CLASSES.get(symbol, -1) for symbol in symbols]
         classes = np.array(classes, np.int64)
@@ -250,8 +251,7 @@ def _read_signal(record):
     if (factors != 1).any():
         signal = (signal * factors).astype(np.float32)
     gain = baseline = None
-    # Frames of several samples are averaged by wfdb: no longer integers.
-    if not segmented and all(data.samps_per_frame[i] == 1 for i in columns):
+    if not segmented:
         gain = np.array([data.adc_gain[i] for i in columns]) / factors
         baseline = np.array([data.baseline[i] for i in columns], np.float64)
     names = data.sig_name or [None] * data.n_sig

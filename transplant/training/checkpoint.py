@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 
+import keras
 import numpy as np
 
 from transplant.errors import JobError
@@ -66,7 +67,8 @@ def save_checkpoint(job, model, description, progression, keep_weights):
     """
     with atomic_directory(epoch_folder(job, progression.epoch)) as folder:
         save_weights(folder / "weights.npz", model, description)
-        np.savez(folder / "optimizer.npz", **_optimizer_arrays(model.optimizer))
+        optimizer = {k: keras.ops.convert_to_numpy(v) for k, v in _optimizer_variables(model.optimizer).items()}
+        np.savez(folder / "optimizer.npz", **optimizer)
         (folder / "state.json").write_text(json.dumps(dataclasses.asdict(progression)))
     for epoch, folder in checkpoint_folders(job).items():
         if epoch < progression.epoch and keep_weights:
@@ -105,13 +107,14 @@ def restore_newest(job, model):
     return Progression(**state)
 
 
-def _optimizer_arrays(optimizer):
-    return {f"{i:04d}/{v.path}": np.asarray(v) for i, v in enumerate(optimizer.variables)}
+def _optimizer_variables(optimizer):
+    """Return the optimizer's variables by a name that does not count the optimizers of the process."""
+    return {f"{i:04d}/{v.path.partition('/')[2]}": v for i, v in enumerate(optimizer.variables)}
 
 
 def _assign_optimizer(optimizer, arrays):
-    values = [arrays[key] for key in sorted(arrays)]
-    if len(values) != len(optimizer.variables):
-        raise ValueError(f"{len(values)} optimizer variables, this run has {len(optimizer.variables)}")
-    for variable, value in zip(optimizer.variables, values):
-        variable.assign(value)
+    variables = _optimizer_variables(optimizer)
+    if variables.keys() != arrays.keys():
+        raise ValueError(f"optimizer variables of another model, {len(arrays)} against {len(variables)}")
+    for key, variable in variables.items():
+        variable.assign(arrays[key])

@@ -1,0 +1,146 @@
+"""The frame stream: pure in (seed, step), right frames, right labels, fair to patients."""
+
+import numpy as np
+import pytest
+
+from pretraining.datasets import frame_dataset, usable_patients
+from pretraining.packing import INVALID_COUNT
+from pretraining.preparation import PreparationSettings, prepare_store
+from pretraining.sampler import FrameSampler
+from pretraining.sources import SyntheticSource
+from transplant.errors import DataError
+from transplant.signals.normalization import Normalization
+from transplant.tasks.annotations import AnnotationAxis
+from transplant.tasks.task import get_task, task_names
+
+FRAME = 500
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return prepare_store(SyntheticSource(5, 60.0, 3), tmp_path_factory.mktemp("s") / "store", workers=1, log=lambda _: 0)
+
+
+def stream(store, task="beat", batch=32, steps=6, first_step=0, samples=20, seed=1, normalization=None, **options):
+    normalization = normalization or store.normalization(store.patients)
+    return frame_dataset(
+        store, store.patients, get_task(task), normalization, FRAME, batch, samples, seed, steps, first_step, **options
+    )
+
+
+def collect(dataset):
+    batches = [(x.numpy(), y.numpy()) for x, y in dataset]
+    return np.concatenate([x for x, _ in batches]), np.concatenate([y for _, y in batches])
+
+
+def sampler(store, batch=32, samples=20, seed=1, working_set=2):
+    return FrameSampler(store.patients, FRAME, batch, samples, 250, seed, working_set)
+
+
+def test_shapes_and_types_are_static(store):
+    frames, labels = stream(store).element_spec
+    assert frames.shape == (32, FRAME, 1) and frames.dtype.name == "float32"
+    assert labels.shape == (32,) and labels.dtype.name == "int32"
+
+
+def test_a_stream_that_starts_later_goes_on_exactly(store):
+    whole, rest = collect(stream(store, steps=6)), collect(stream(store, steps=2, first_step=4))
+    np.testing.assert_array_equal(whole[0][4 * 32 :], rest[0])
+    np.testing.assert_array_equal(whole[1][4 * 32 :], rest[1])
+
+
+def test_same_seed_same_frames_other_seed_others(store):
+    np.testing.assert_array_equal(collect(stream(store))[0], collect(stream(store))[0])
+    assert not np.array_equal(collect(stream(store))[0], collect(stream(store, seed=2))[0])
+
+
+def test_every_patient_gives_the_same_number_of_frames_in_a_pass(store):
+    """5 patients x 20 frames; batches of 32 straddle working sets and passes."""
+    draws = [d for step in range(25) for d in sampler(store).draw(step)]
+    patients = np.concatenate([np.array([d.working_set.segments[s].patient for s in d.slots]) for d in draws])
+    assert len(patients) == 800
+    for number in range(8):
+        names, counts = np.unique(patients[number * 100 : (number + 1) * 100], return_counts=True)
+        assert names.tolist() == list("01234") and counts.tolist() == [20] * 5
+
+
+def test_passes_visit_patients_in_different_orders(store):
+    def order(pass_number):
+        draws = [d for step in range(pass_number * 5, pass_number * 5 + 5) for d in sampler(store, batch=20).draw(step)]
+        return list(dict.fromkeys(p.patient for d in draws for p in d.working_set.segments))
+
+    assert len({tuple(order(n)) for n in range(6)}) > 1
+
+
+def test_frames_lie_inside_one_segment_at_uniform_starts(store):
+    starts = np.concatenate([d.within for step in range(200) for d in sampler(store).draw(step)])
+    last = 60 * 250 - FRAME
+    assert starts.min() >= 0 and starts.max() <= last
+    counts, _ = np.histogram(starts, bins=10, range=(0, last + 1))
+    # 6,400 uniform starts, 640 a bin: chi-square with 9 degrees of freedom stays below 27.9 (p = .001).
+    assert np.square(counts - 640).sum() / 640 < 27.9
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_frames_and_labels_belong_together(store, task):
+    """Each frame is found again in the recordings and labelled there, one by one."""
+    identity = Normalization.none(1)
+    frames, labels = collect(stream(store, task, steps=2, normalization=identity))
+    place = [d for step in range(2) for d in sampler(store, working_set=16).draw(step)]
+    row = 0
+    for draw in place:
+        for slot, segment, start in zip(draw.slots, draw.segments, draw.within):
+            patient = draw.working_set.segments[slot]
+            np.testing.assert_allclose(
+                frames[row], patient.millivolts(segment)[start : start + FRAME], rtol=3e-7, atol=1e-7
+            )
+            axis = AnnotationAxis([patient.annotations[segment]], 250)
+            assert labels[row] == get_task(task).label_frames(axis, np.array([start]), FRAME)[0]
+            row += 1
+    assert row == 64
+
+
+def test_standardised_frames_agree_with_the_normalisation(store):
+    normalization = store.normalization(store.patients)
+    raw = collect(stream(store, normalization=Normalization.none(1)))[0]
+    np.testing.assert_allclose(collect(stream(store))[0], normalization.apply(raw), atol=2e-6)
+    many = collect(stream(store, steps=60))[0]
+    assert abs(many.mean()) < 0.1 and abs(many.std() - 1) < 0.2
+
+
+def test_invalid_samples_become_zero(store, tmp_path):
+    own = prepare_store(SyntheticSource(2, 30.0, 3), tmp_path / "gaps", workers=1, log=lambda _: 0)
+    for patient in own.patients:
+        path = patient.folder / "signal.npy"
+        signal = np.load(path)
+        signal[::2] = INVALID_COUNT
+        np.save(path, signal)
+    gaps = [type(p)(**(vars(p) | {"invalid_samples": 1})) for p in own.patients]
+    dataset = frame_dataset(own, gaps, get_task("beat"), Normalization.none(1), FRAME, 8, 10, 0, 1)
+    frames, _ = collect(dataset)
+    assert np.isfinite(frames).all() and np.abs(frames).max() < 10
+    assert (np.mean(frames == 0, axis=1) >= 0.49).all()
+
+
+def test_mixed_storage_types_give_the_same_frames(store, tmp_path):
+    """One patient as float32 beside int16 ones: same numbers as all int16."""
+    own = prepare_store(SyntheticSource(3, 30.0, 3), tmp_path / "mixed", workers=1, log=lambda _: 0)
+
+    def frames(patients):
+        dataset = frame_dataset(own, patients, get_task("beat"), Normalization.none(1), FRAME, 16, 10, 0, 3)
+        return collect(dataset)[0]
+
+    expected = frames(own.patients)
+    first = own.patients[0]
+    np.save(first.folder / "signal.npy", first.load().millivolts(0))
+    arrays = dict(np.load(first.folder / "annotations.npz"))
+    np.savez(first.folder / "annotations.npz", **(arrays | {"gain": np.ones((1, 1), np.float32)}))
+    mixed = [type(first)(**(vars(first) | {"dtype": "float32"})), *own.patients[1:]]
+    np.testing.assert_allclose(frames(mixed), expected, atol=2e-7)
+
+
+def test_patients_shorter_than_a_frame_are_left_out_and_named(store):
+    usable, left_out = usable_patients(store.patients, 60 * 250)
+    assert len(usable) == 5 and left_out == []
+    with pytest.raises(DataError, match="15001"):
+        usable_patients(store.patients, 60 * 250 + 1)
