@@ -1,34 +1,55 @@
-"""How much of the machine's matrix-multiplication rate a training step reaches.
+"""What share of the machine's matrix-product rate a training step reaches: `python benchmarks/train_step.py`."""
 
-    python -m benchmarks.train_step            # about ten minutes on two cores
-    python -m benchmarks.train_step --quick    # under a minute
-
-Ours is the beat model's training step as the trainers run it (`model.fit`:
-forward, gradients, Adam, accuracy) on a batch that is already in memory. The
-yardstick is one large matrix product of the same dtype, measured in the same
-process right before: repeats of everything are interleaved, and the share is
-the median over the repeats of step rate / matrix-product rate.
-
-FLOPs: a multiply-add counts 2; a forward pass counts its convolutions and
-matrix products; a training step is 3 forward passes (forward, gradient with
-respect to the inputs, gradient with respect to the weights). Batch norm, ReLU
-and the optimizer count nothing, so they lower the share. Rates are per CPU
-second of the process (all threads), which a busy machine disturbs less than
-wall time; wall rates are beside them.
-"""
-
-import argparse
+import dataclasses
+import itertools
 import json
 import os
-import platform
 import statistics
 import sys
 import time
 
+from transplant.training.command_line import make_parser, positive_int, run
+from transplant.training.description import collect_versions
+
+DESCRIPTION = """\
+The beat model's training step as the trainers run it (model.fit: forward,
+gradients, Adam, accuracy) on a batch that is already in memory, beside one
+large matrix product of the same dtype in the same process. Repeats of
+everything are interleaved; the share is the median over the repeats of step
+rate / matrix-product rate. Batch norm is Keras' own ("stock") or one kernel
+("fused", transplant.modules.batch_norm).
+
+FLOPs: a multiply-add counts 2; a forward pass counts its convolutions and
+matrix products; a training step is 3 forward passes (forward, gradient of the
+inputs, gradient of the weights). Batch norm, ReLU and the optimizer count
+nothing, so what they cost lowers the share. Rates are per CPU second of the
+process (all threads), which a busy machine disturbs less than wall time."""
+
 GEMM_SIZE = 4096
 POLICIES = {"float32": "float32", "mixed_bfloat16": "bfloat16"}
-CASES = ((2048, 32), (4096, 32), (4096, 128), (16384, 16))
-QUICK_CASES = ((2048, 32),)
+BATCH_NORMS = ("stock", "fused")
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How much a run does.
+
+    Attributes:
+        cases: (frame size in samples, batch size) pairs.
+        samples_per_call: samples that one call of fit trains on, at least; its
+            fixed cost of some 20 ms should be as small as it is in an epoch.
+        at_least_s: CPU seconds of one measurement.
+        stages: first so many stages of the network; None for all.
+    """
+
+    cases: tuple
+    samples_per_call: int
+    at_least_s: float
+    stages: int | None = None
+
+
+FULL = Size(((2048, 32), (4096, 32), (4096, 128), (16384, 16)), 12 * 2048 * 32, 4.0)
+QUICK = Size(((2048, 32),), 3 * 2048 * 32, 0.5)
 
 
 def forward_flops(model, input_length):
@@ -76,7 +97,7 @@ def build_gemm(dtype):
     return lambda: product(a, b).numpy(), 2 * GEMM_SIZE**3 / 1e9
 
 
-def build_step(policy, frame_size, batch_size, steps_per_call):
+def build_step(frame_size, batch_size, policy, batch_norm, steps_per_call, stages=None):
     """Return (work, GFLOP of one call): so many training steps of the beat model."""
     import keras
     import numpy as np
@@ -87,7 +108,14 @@ def build_step(policy, frame_size, batch_size, steps_per_call):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        model = build_classifier("resnet18", n_classes=5, input_length=frame_size, seed=0)
+        model = build_classifier(
+            "resnet18",
+            n_classes=5,
+            input_length=frame_size,
+            stages=stages,
+            seed=0,
+            fused_batch_norm=batch_norm == "fused",
+        )
         model.compile(
             keras.optimizers.Adam(1e-3, beta_1=0.9, beta_2=0.98, epsilon=1e-9),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -106,107 +134,108 @@ def build_step(policy, frame_size, batch_size, steps_per_call):
     )
 
 
-def measure(cases, repeats, at_least_s, log):
+def measure(size, repeats):
     """Measure every case `repeats` times, interleaved with the matrix products.
 
     Returns:
-        (gemm, rows): median GFLOP per CPU second by dtype, and one dict a case and policy.
+        (gemm, rows): median GFLOP per CPU second by dtype, and one dict a case,
+        policy and batch norm.
     """
     gemms = {dtype: build_gemm(dtype) for dtype in POLICIES.values()}
-    steps = {}
-    for frame_size, batch_size in cases:
-        for policy in POLICIES:
-            # A fit call has a fixed cost of some 20 ms; enough steps make it small, as in an epoch.
-            steps_per_call = max(2, round(12 * 2048 * 32 / (frame_size * batch_size)))
-            steps[frame_size, batch_size, policy] = build_step(policy, frame_size, batch_size, steps_per_call)
+    steps, steps_per_call = {}, {}
+    for (frame_size, batch_size), policy, batch_norm in itertools.product(size.cases, POLICIES, BATCH_NORMS):
+        key = frame_size, batch_size, policy, batch_norm
+        steps_per_call[key] = max(2, round(size.samples_per_call / (frame_size * batch_size)))
+        steps[key] = build_step(*key, steps_per_call[key], size.stages)
     for work, _ in [*gemms.values(), *steps.values()]:
         work()
 
     samples = {key: [] for key in (*gemms, *steps)}
-    for repeat in range(repeats):
-        for dtype, (work, gflop) in gemms.items():
-            samples[dtype].append([gflop * rate for rate in timed(work, at_least_s)])
-        for key, (work, gflop) in steps.items():
-            samples[key].append([gflop * rate for rate in timed(work, at_least_s)])
-        log(f"repeat {repeat + 1} of {repeats} done")
+    for _ in range(repeats):
+        for key, (work, gflop) in [*gemms.items(), *steps.items()]:
+            samples[key].append([gflop * rate for rate in timed(work, size.at_least_s)])
 
-    gemm = {dtype: _median(samples[dtype], 0) for dtype in gemms}
     rows = []
-    for (frame_size, batch_size, policy), (_, gflop_per_call) in steps.items():
-        taken, reference = samples[frame_size, batch_size, policy], samples[POLICIES[policy]]
-        steps_per_call = max(2, round(12 * 2048 * 32 / (frame_size * batch_size)))
-        gflop_per_frame = gflop_per_call / steps_per_call / batch_size
+    for key, (_, gflop_per_call) in steps.items():
+        frame_size, batch_size, policy, batch_norm = key
+        gflop_per_step = gflop_per_call / steps_per_call[key]
+        shares = [step[0] / product[0] for step, product in zip(samples[key], samples[POLICIES[policy]])]
         rows.append(
             {
                 "policy": policy,
+                "batch_norm": batch_norm,
                 "frame_size": frame_size,
                 "batch_size": batch_size,
-                "gflop_per_step": gflop_per_call / steps_per_call,
-                "gflop_per_cpu_s": _median(taken, 0),
-                "gflop_per_wall_s": _median(taken, 1),
-                "frames_per_cpu_s": _median(taken, 0) / gflop_per_frame,
-                "share_of_gemm": statistics.median(step[0] / product[0] for step, product in zip(taken, reference)),
+                "gflop_per_step": gflop_per_step,
+                "gflop_per_cpu_s": _median(samples[key], 0),
+                "gflop_per_wall_s": _median(samples[key], 1),
+                "frames_per_cpu_s": _median(samples[key], 0) / gflop_per_step * batch_size,
+                "share_of_gemm": statistics.median(shares),
+                "share_lowest_and_highest": [min(shares), max(shares)],
             }
         )
-    return gemm, rows
+    return {dtype: _median(samples[dtype], 0) for dtype in gemms}, rows
 
 
 def _median(samples, column):
     return statistics.median(sample[column] for sample in samples)
 
 
-def print_table(gemm, rows):
-    """Print what was measured, rates in GFLOP per second."""
-    for dtype, rate in gemm.items():
-        print(f"matrix product {GEMM_SIZE}x{GEMM_SIZE} {dtype:9s} {rate:7.0f} GFLOP per CPU second")
-    print(
-        f"{'policy':15s} {'frame':>6s} {'batch':>5s} {'GFLOP/step':>10s} {'per CPU s':>9s} {'per wall s':>10s}", end=""
+def format_table(gemm, rows):
+    """Return what was measured as a table for a terminal, rates in GFLOP per second."""
+    lines = [
+        f"matrix product {GEMM_SIZE} x {GEMM_SIZE}, {dtype}: {rate:.0f} GFLOP/CPU s" for dtype, rate in gemm.items()
+    ]
+    lines.append(
+        f"{'policy':15}{'norm':>6}{'frame':>7}{'batch':>7}{'GFLOP/step':>12}{'GFLOP/CPU s':>13}{'GFLOP/s':>9}"
+        f"{'frames/CPU s':>14}{'of the product':>16}{'lowest - highest':>18}"
     )
-    print(f" {'frames/CPU s':>12s} {'share of matrix product':>24s}")
     for row in rows:
-        print(
-            f"{row['policy']:15s} {row['frame_size']:6d} {row['batch_size']:5d} {row['gflop_per_step']:10.1f} "
-            f"{row['gflop_per_cpu_s']:9.0f} {row['gflop_per_wall_s']:10.0f} {row['frames_per_cpu_s']:12.1f} "
-            f"{row['share_of_gemm']:23.0%}"
+        low, high = row["share_lowest_and_highest"]
+        lines.append(
+            f"{row['policy']:15}{row['batch_norm']:>6}{row['frame_size']:>7}{row['batch_size']:>7}{row['gflop_per_step']:>12.1f}"
+            f"{row['gflop_per_cpu_s']:>13.0f}{row['gflop_per_wall_s']:>9.0f}{row['frames_per_cpu_s']:>14.1f}"
+            f"{row['share_of_gemm']:>16.0%}{f'{low:.0%} - {high:.0%}':>18}"
         )
-    first = {row["policy"]: row["frames_per_cpu_s"] for row in rows[: len(POLICIES)]}
-    print(f"mixed_bfloat16 is {first['mixed_bfloat16'] / first['float32']:.2f}x float32 in the first case")
+    speed = {(row["policy"], row["batch_norm"]): row["frames_per_cpu_s"] for row in reversed(rows)}
+    lines.append(
+        "in the first case: "
+        + ", ".join(
+            f"{policy} with {norm} batch norm {value / speed['float32', 'stock']:.2f}x"
+            for (policy, norm), value in reversed(speed.items())
+        )
+    )
+    return "\n".join(lines)
+
+
+def benchmark(args):
+    """Measure and print what the parsed options ask for."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    load = os.getloadavg()[0]
+    print(f"resnet18 beat model; median of {args.repeats} interleaved repeats; load average at the start {load:.1f}")
+    gemm, rows = measure(QUICK if args.quick else FULL, args.repeats)
+    print(format_table(gemm, rows))
+    settings = {
+        "quick": args.quick,
+        "repeats": args.repeats,
+        "cpus": os.cpu_count(),
+        "load_average": load,
+        "versions": collect_versions(),
+    }
+    print(json.dumps({"benchmark": "train_step", "gemm_gflop_per_cpu_s": gemm, "rows": rows, **settings}))
 
 
 def build_parser():
-    """Return the command line's parser."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.train_step", description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="one case, short repeats: under a minute")
-    parser.add_argument("--repeats", type=int, default=5, help="interleaved repeats (default: 5)")
+    """Return the parser of this benchmark."""
+    parser = make_parser("python benchmarks/train_step.py", DESCRIPTION)
+    parser.add_argument("--quick", action="store_true", help="one case and short measurements: under a minute")
+    parser.add_argument("--repeats", type=positive_int, default=5, help="times that everything is measured")
     return parser
 
 
 def main(argv=None):
-    """Measure and print; return the exit status."""
-    args = build_parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    load_before = os.getloadavg()[0]
-    cases = QUICK_CASES if args.quick else CASES
-    gemm, rows = measure(cases, args.repeats, 1.0 if args.quick else 4.0, lambda line: print(line, file=sys.stderr))
-    print_table(gemm, rows)
-    from transplant.training.description import collect_versions
-
-    print(
-        json.dumps(
-            {
-                "benchmark": "train_step",
-                "quick": args.quick,
-                "repeats": args.repeats,
-                "cores": os.cpu_count(),
-                "machine": platform.machine(),
-                "load_average_before": load_before,
-                "versions": collect_versions(),
-                "gemm_gflop_per_cpu_s": gemm,
-                "rows": rows,
-            }
-        )
-    )
-    return 0
+    """Run the benchmark; return its exit status."""
+    return run(benchmark, build_parser().parse_args(argv))
 
 
 if __name__ == "__main__":

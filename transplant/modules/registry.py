@@ -17,7 +17,7 @@ class Architecture:
     Attributes:
         name: what `--arch` takes.
         module, function: where the backbone's builder lives; it is called as
-            `function(arch, stages=, leads=, seed=)` and returns a `keras.Model`
+            `function(arch, stages=, leads=, seed=, fused_batch_norm=)` and returns a `keras.Model`
             named "backbone" from (batch, time, leads) to (batch, time', channels).
         stages: number of stages of the full network.
         description: one line for help and model cards.
@@ -57,7 +57,7 @@ def get_architecture(name):
     return ARCHITECTURES[name]
 
 
-def build_backbone(name, stages=None, leads=1, seed=None):
+def build_backbone(name, stages=None, leads=1, seed=None, fused_batch_norm=False):
     """Build the backbone of an architecture.
 
     Args:
@@ -65,6 +65,8 @@ def build_backbone(name, stages=None, leads=1, seed=None):
         stages: first so many stages. Defaults to all of them.
         leads: input channels. Defaults to 1.
         seed: of the initial weights. Defaults to Keras' global random state.
+        fused_batch_norm: faster batch norm for training, see
+            `transplant.modules.batch_norm`. Defaults to False.
 
     Returns:
         A `keras.Model` named "backbone", (batch, time, leads) to (batch, time', channels).
@@ -76,4 +78,4 @@ def build_backbone(name, stages=None, leads=1, seed=None):
     if stages is not None and not 1 <= stages <= entry.stages:
         raise OptionError(f"{name} has 1 to {entry.stages} stages. Received: stages={stages}")
     build = getattr(importlib.import_module(entry.module), entry.function)
-    return build(name, stages=stages, leads=leads, seed=seed)
+    return build(name, stages=stages, leads=leads, seed=seed, fused_batch_norm=fused_batch_norm)

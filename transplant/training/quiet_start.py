@@ -23,6 +23,7 @@ def start_tensorflow():
 
         # The device lines come with the first operation.
         tf.zeros(())
+        tf.get_logger().setLevel("ERROR")
     finally:
         os.dup2(kept, 2)
         os.close(kept)

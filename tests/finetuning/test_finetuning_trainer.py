@@ -1,0 +1,225 @@
+"""The fine-tuning command: what it prints, writes and refuses."""
+
+import json
+import os
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score
+
+import pretraining.trainer
+from finetuning import trainer
+from transplant.datasets.labelled_set import LabelledSet
+from transplant.signals.normalization import fit_normalization
+from transplant.training.weights import read_weights
+from transplant.utils import read_predictions
+
+SMALL = ["--stages", "1", "--batch-size", "16", "--val-size", "0.25", "--epochs", "2"]
+
+
+def run(train, job, *options):
+    return trainer.main([*SMALL, "--train", str(train), "--job-dir", str(job), *options])
+
+
+def error_line(capsys):
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert "Traceback" not in "".join(lines) and lines[-1].startswith("error: ")
+    return lines[-1]
+
+
+@pytest.fixture(scope="module")
+def pretrained(small_store, tmp_path_factory):
+    """Pretraining jobs by task, in the default folder of a working directory."""
+    folder = tmp_path_factory.mktemp("work")
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        for task in ("hr", "beat"):
+            options = ["--stages", "1", "--frame-size", "256", "--batch-size", "8", "--steps-per-epoch", "2"]
+            assert pretraining.trainer.main(["--task", task, "--train", str(small_store), *options]) == 0
+            time.sleep(0.02)
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(small_set, tmp_path_factory):
+    job = tmp_path_factory.mktemp("finetuning") / "job"
+    assert run(small_set, job, "--folds", "4", "--fold", "0") == 0
+    return job
+
+
+def test_predictions_have_the_notebooks_form(finished, small_set):
+    data = LabelledSet.load(small_set)
+    seen = []
+    for split in ("train", "val", "test"):
+        table = pd.read_csv(finished / f"{split}_predictions.csv", dtype={"record_name": str}, keep_default_na=False)
+        assert list(table.columns) == ["record_name", *(f"true_{c}" for c in "ANO~"), *(f"prob_{c}" for c in "ANO~")]
+        predictions = read_predictions(finished / f"{split}_predictions.csv")
+        assert list(predictions["classes"]) == ["A", "N", "O", "~"]
+        rows = [data.record_ids.tolist().index(name) for name in table["record_name"]]
+        np.testing.assert_array_equal(predictions["y_true"].argmax(axis=1), data.y[rows])
+        np.testing.assert_allclose(predictions["y_prob"].sum(axis=1), 1, atol=1e-6)
+        seen += table["record_name"].tolist()
+    assert sorted(seen) == sorted(data.record_ids.tolist())
+
+
+def test_metrics_agree_with_scikit_learn(finished):
+    metrics = json.loads((finished / "metrics.json").read_text())
+    for split in ("train", "val", "test"):
+        predictions = read_predictions(finished / f"{split}_predictions.csv")
+        truth, guess = predictions["y_true"].argmax(axis=1), predictions["y_prob"].argmax(axis=1)
+        expected = f1_score(truth, guess, labels=range(4), average="macro", zero_division=0)
+        assert metrics[split]["macro_f1"] == pytest.approx(expected, abs=1e-12)
+    interval = metrics["test"]["intervals"]["macro_f1"]
+    assert interval["low"] <= metrics["test"]["macro_f1"] <= interval["high"]
+
+
+def test_the_monitored_metric_is_the_reported_one(finished):
+    history = pd.read_csv(finished / "history.csv")
+    assert list(history.columns) == ["epoch", "loss", "acc", "val_loss", "val_acc", "f1"]
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert metrics["val"]["macro_f1"] == pytest.approx(history["f1"].max(), abs=1e-9)
+    assert metrics["best_epoch"] == history["f1"].idxmax() + 1
+
+
+def test_the_saved_model_predicts_what_was_reported(finished, small_set):
+    model = keras.saving.load_model(finished / "best_model.keras")
+    description = read_weights(finished / "best_weights.npz").description
+    data = LabelledSet.load(small_set)
+    predictions = read_predictions(finished / "test_predictions.csv")
+    rows = [data.record_ids.tolist().index(name) for name in predictions["record_names"]]
+    logits = model.predict(data.select(rows).standardized(description.normalization), verbose=0)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities, predictions["y_prob"], atol=1e-5)
+
+
+def test_normalisation_sees_the_training_part_alone(finished, small_set):
+    data = LabelledSet.load(small_set)
+    names = read_predictions(finished / "train_predictions.csv")["record_names"]
+    part = data.select([data.record_ids.tolist().index(name) for name in names])
+    assert read_weights(finished / "best_weights.npz").description.normalization == fit_normalization(
+        part.x, part.lengths
+    )
+
+
+def test_lines_people_look_for(small_set, tmp_path, capsys):
+    assert run(small_set, tmp_path / "job", "--epochs", "1") == 0
+    output = capsys.readouterr().out
+    assert "Split data into train 75.00% and validation 25.00%" in output
+    assert "Train data shape: (48, 1024, 1)" in output
+    assert "# model parameters: 116,676" in output
+
+
+def test_weights_file_without_a_value_takes_the_newest_job(pretrained, small_set, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(pretrained)
+    assert run(small_set, tmp_path / "job", "--epochs", "1", "--weights-file") == 0
+    output = capsys.readouterr().out
+    assert "beat-001" in output and "loaded 25 of 25 backbone tensors" in output
+    assert run(small_set, tmp_path / "job2", "--epochs", "1", "--weights-file", "jobs/pretraining/hr-001") == 0
+    assert "task hr" in capsys.readouterr().out
+
+
+def test_weights_file_without_any_job_says_what_to_do(small_set, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(small_set, tmp_path / "job", "--weights-file") == 2
+    assert "pretraining.trainer" in error_line(capsys)
+    assert not (tmp_path / "job").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--arch", "resnet34"], "resnet34"), (["--stages", "2"], "stages"), (["--normalization", "none"], "zscore")],
+)
+def test_weights_of_another_network_or_input_are_refused(options, said, pretrained, small_set, tmp_path, capsys):
+    weights = pretrained / "jobs" / "pretraining" / "beat-001" / "backbone.npz"
+    assert run(small_set, tmp_path / "job", "--weights-file", str(weights), *options) == 2
+    line = error_line(capsys)
+    assert said in line and "backbone.npz" in line
+
+
+def test_first_epochs_differ_between_random_and_pretrained(pretrained, finished, small_set, tmp_path):
+    weights = pretrained / "jobs" / "pretraining" / "beat-001"
+    options = ["--folds", "4", "--fold", "0", "--weights-file", str(weights)]
+    assert run(small_set, tmp_path / "job", *options) == 0
+    histories = [pd.read_csv(job / "history.csv")["loss"][0] for job in (finished, tmp_path / "job")]
+    assert histories[0] != histories[1]
+
+
+def test_subset_keeps_a_stratified_share(small_set, tmp_path):
+    assert run(small_set, tmp_path / "job", "--epochs", "1", "--subset", "0.5") == 0
+    predictions = read_predictions(tmp_path / "job" / "train_predictions.csv")["y_true"]
+    assert run(small_set, tmp_path / "whole", "--epochs", "1") == 0
+    whole = read_predictions(tmp_path / "whole" / "train_predictions.csv")["y_true"]
+    assert (np.abs(predictions.sum(axis=0) - whole.sum(axis=0) / 2) <= 0.5).all()
+
+
+def test_shuffled_labels_keep_counts_and_change_order(small_set, tmp_path):
+    assert run(small_set, tmp_path / "job", "--epochs", "1", "--shuffle-labels") == 0
+    predictions = read_predictions(tmp_path / "job" / "train_predictions.csv")
+    data = LabelledSet.load(small_set)
+    rows = [data.record_ids.tolist().index(name) for name in predictions["record_names"]]
+    shuffled = predictions["y_true"].argmax(axis=1)
+    assert np.bincount(shuffled).tolist() == np.bincount(data.y[rows]).tolist()
+    assert not np.array_equal(shuffled, data.y[rows])
+
+
+def test_early_stopping_counts_epochs_without_improvement(small_set, tmp_path, capsys):
+    options = ["--epochs", "12", "--patience", "1", "--early-stop-metric", "loss", "--learning-rate", "0.05"]
+    assert run(small_set, tmp_path / "job", *options) == 0
+    history = pd.read_csv(tmp_path / "job" / "history.csv")
+    best = history["val_loss"].idxmin()
+    assert len(history) < 12 and len(history) - 1 - best == 1
+    assert f"since epoch {best + 1}" in capsys.readouterr().out
+
+
+def test_auc_is_a_column_when_it_is_monitored(small_set, tmp_path):
+    assert run(small_set, tmp_path / "job", "--val-metric", "auc") == 0
+    history = pd.read_csv(tmp_path / "job" / "history.csv")
+    assert "auc" in history.columns and history["auc"].between(0, 1).all()
+
+
+@pytest.mark.parametrize("case", ["missing", "truncated", "one patient in two sets", "too few of a class", "fold"])
+def test_bad_data_gives_one_line_and_status_2(case, small_set, tmp_path, capsys):
+    train, options = small_set, []
+    if case == "missing":
+        train = tmp_path / "nowhere.npz"
+    elif case == "truncated":
+        train = tmp_path / "half.npz"
+        train.write_bytes(small_set.read_bytes()[:5000])
+    elif case == "one patient in two sets":
+        options = ["--test", str(small_set)]
+    elif case == "too few of a class":
+        data = LabelledSet.load(small_set)
+        rows = np.concatenate([np.flatnonzero(data.y == 1), np.flatnonzero(data.y == 3)[:1]])
+        train = tmp_path / "few.npz"
+        data.select(rows).save(train)
+    else:
+        options = ["--folds", "4", "--fold", "4"]
+    assert run(train, tmp_path / "job", *options) == 2
+    said = {"missing": "nowhere.npz", "truncated": "half.npz", "too few of a class": "~", "fold": "--fold"}
+    assert said.get(case, "S0") in error_line(capsys)
+    assert not (tmp_path / "job" / "history.csv").exists()
+
+
+def test_a_two_lead_set_tiles_the_stem_or_takes_one_channel(pretrained, small_set, tmp_path, capsys):
+    data = LabelledSet.load(small_set)
+    two = LabelledSet(
+        **{
+            name: getattr(data, name)
+            for name in ("lengths", "y", "classes", "record_ids", "group_ids", "sampling_rate_hz", "dataset")
+        },
+        x=np.repeat(data.x, 2, axis=2),
+        leads=("I", "II"),
+        label_version="synthetic",
+    )
+    two.save(tmp_path / "two.npz")
+    weights = str(pretrained / "jobs" / "pretraining" / "beat-001")
+    assert run(tmp_path / "two.npz", tmp_path / "tiled", "--epochs", "1", "--weights-file", weights) == 0
+    assert "tiled over 2 leads and divided by 2" in capsys.readouterr().out
+    assert run(tmp_path / "two.npz", tmp_path / "one", "--epochs", "1", "--channel", "II") == 0
+    assert read_weights(tmp_path / "one" / "best_weights.npz").description.leads == ("II",)
