@@ -49,7 +49,7 @@ class Size:
 
 
 FULL = Size(((2048, 32), (4096, 32), (4096, 128), (16384, 16)), 12 * 2048 * 32, 4.0)
-QUICK = Size(((2048, 32),), 3 * 2048 * 32, 0.5)
+QUICK = Size(((2048, 32),), 2 * 2048 * 32, 0.5)
 
 
 def forward_flops(model, input_length):

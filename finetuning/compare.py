@@ -2,7 +2,15 @@
 
 import sys
 
-from transplant.training.command_line import fraction, make_parser, positive_int, run
+from transplant.training.command_line import (
+    add_precision_flag,
+    fraction,
+    make_parser,
+    positive_float,
+    positive_int,
+    run,
+    seed,
+)
 
 DESCRIPTION = """\
 Fine-tune from several initial weights on the same folds, pool the predictions
@@ -33,10 +41,10 @@ def build_parser():
     parser.add_argument("--val-size", type=fraction, default=0.2, metavar="S", help="validation share of a fold")
     parser.add_argument("--epochs", type=positive_int, default=20, metavar="N", help="epochs of every run")
     parser.add_argument("--batch-size", type=positive_int, default=16, metavar="N", help="records in a batch")
-    parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="R", help="Adam's learning rate")
-    parser.add_argument("--mixed-precision", choices=("float16", "bfloat16"), help="compute in half precision")
-    parser.add_argument("--seed", type=int, default=2024, help="seed of the runs")
-    parser.add_argument("--split-seed", type=int, default=2024, help="seed of the folds")
+    parser.add_argument("--learning-rate", type=positive_float, default=1e-3, metavar="R", help="Adam's learning rate")
+    add_precision_flag(parser)
+    parser.add_argument("--seed", type=seed, default=2024, help="seed of the runs")
+    parser.add_argument("--split-seed", type=seed, default=2024, help="seed of the folds")
     parser.add_argument("--job-dir", required=True, metavar="J", help="folder of all runs and of the comparison")
     return parser
 

@@ -1,6 +1,7 @@
 """Cross-validated comparison of initial weights: the runs, the pooled predictions, the table."""
 
 import dataclasses
+import hashlib
 import pathlib
 import re
 import subprocess
@@ -18,6 +19,7 @@ from transplant.evaluation.statistics import paired_bootstrap, verdict
 from transplant.training.job import open_job
 from transplant.training.progress import Progress
 from transplant.training.splits import stratified_folds
+from transplant.training.transfer import find_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +45,11 @@ class Candidate:
         path = pathlib.Path(weights)
         if not path.exists():
             raise OptionError(f"--init {text}: no such weights file or job folder")
-        return cls(name or (path.stem if path.is_file() else path.name), str(path))
+        return cls(name or (path.stem if path.is_file() else path.name), str(find_weights(path)))
+
+    def digest(self):
+        """Return a hex digest of the weights, or "random"."""
+        return hashlib.sha256(pathlib.Path(self.weights).read_bytes()).hexdigest()[:16] if self.weights else "random"
 
 
 def run_comparison(args, candidates, log=print):
@@ -67,7 +73,14 @@ def run_comparison(args, candidates, log=print):
     if len(set(folders)) < len(folders):
         raise OptionError(f"rows need names of their own. Received: {', '.join(folders)}; write NAME=W")
     data = LabelledSet.load(args.train)
-    job = open_job(args.job_dir, "finetuning.compare", vars(args), resume=True)
+    fingerprints = {"data": data.fingerprint()} | {c.name: c.digest() for c in candidates}
+    job = open_job(
+        args.job_dir,
+        "finetuning.compare",
+        vars(args) | {"fingerprints": fingerprints},
+        resume=True,
+        free=frozenset({"job_dir"}),
+    )
     log(f"{data}; {args.folds} folds, {len(candidates)} rows, {args.epochs} epochs each")
     progress = Progress(len(candidates) * args.folds, "runs")
     pooled = {}
@@ -153,7 +166,8 @@ def _report(data, pooled, first, job, log):
         if name != first:
             differences[name] = paired_bootstrap(data.y, pooled[first], probabilities, data.classes, data.group_ids)
     log(results_table(list(metrics.items())))
-    log(f"difference to {first}, macro-F1 [95% interval, paired bootstrap over records]:")
+    unit = next(iter(differences.values()))["macro_f1"]["unit"]
+    log(f"difference to {first}, macro-F1 [95% interval, paired bootstrap over {unit}]:")
     for name, difference in differences.items():
         d = difference["macro_f1"]
         log(f"  {name}: {d['difference']:+.3f} [{d['low']:+.3f}, {d['high']:+.3f}] {verdict(d['low'], d['high'])}")

@@ -1,6 +1,7 @@
 """What a fine-tuning run trains, validates and tests on."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -49,6 +50,8 @@ def load_data(args, log=print):
     train, validation, test = _load_sets(args, log)
     name, fingerprint = f"{train.dataset} {train.label_version}", train.fingerprint()
     if args.folds:
+        if args.train is None:
+            raise OptionError("--folds goes with --train. Received: no --train")
         if test is not None:
             raise OptionError("--folds takes the test set out of --train; leave out --test")
         if not 0 <= args.fold < args.folds:
@@ -102,21 +105,20 @@ def synthetic_set(seed, n_records=SYNTHETIC_RECORDS, **preparation):
     )
 
 
-def _check_fit(train, *others):
+def _check_fit(train, validation, test):
     """Refuse sets of another kind than the training set, and shared patients."""
-    for other in others:
+    for other in (validation, test):
         if other is None:
             continue
-        for what in ("classes", "leads", "sampling_rate_hz", "length", "is_standardised"):
+        for what in ("classes", "leads", "sampling_rate_hz", "length", "label_version", "is_standardised"):
             if getattr(other, what) != getattr(train, what):
                 raise DataError(
                     f"the sets of a run have the same {what}. Received: {getattr(train, what)} for training and "
                     f"{getattr(other, what)} in {other.dataset}; prepare them together"
                 )
-        check_disjoint(train.group_ids, other.group_ids)
-    validation, test = others
-    if validation is not None and test is not None:
-        check_disjoint(validation.group_ids, test.group_ids)
+    parts = {"training": train, "validation": validation, "test": test}
+    for first, second in itertools.combinations((name for name in parts if parts[name] is not None), 2):
+        check_disjoint(parts[first].group_ids, parts[second].group_ids, (first, second))
 
 
 def choose_normalization(mode, train):
@@ -127,6 +129,11 @@ def choose_normalization(mode, train):
         train: the training `LabelledSet`.
     """
     if train.is_standardised:
+        if mode != "train":
+            raise OptionError(
+                f"--normalization {mode} needs values in millivolts. Received: a set that its writer standardised; "
+                "prepare the records with finetuning.prepare, or leave the option out"
+            )
         return train.normalization
     if mode == "train":
         return fit_normalization(train.x, train.lengths)

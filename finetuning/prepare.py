@@ -173,7 +173,7 @@ def _description(args, source, parts, skipped):
 
 def _write(out_dir, parts, description):
     """Write all files beside their places first, then move them there; on an error none is left."""
-    from transplant.training.atomic import atomic_path
+    from transplant.atomic import atomic_path
 
     files = {f"{name}.npz": part.write for name, part in parts.items()}
     text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"

@@ -3,7 +3,16 @@
 import sys
 
 from transplant.modules.registry import ARCHITECTURES
-from transplant.training.command_line import fraction, make_parser, positive_int, run
+from transplant.training.command_line import (
+    add_precision_flag,
+    fraction,
+    make_parser,
+    positive_float,
+    positive_int,
+    run,
+    seed,
+    share,
+)
 
 DESCRIPTION = """\
 Train a classifier of whole ECG records, from random weights or from a
@@ -16,6 +25,7 @@ pretrained backbone, keep its best weights by the validation metric, and report.
 Leave out --weights-file for random weights. Interrupted? Add --resume and
 --job-dir to the same command: it ends with the same numbers."""
 
+NEWEST = "newest"
 METRICS = ("loss", "acc", "f1", "auc")
 
 
@@ -28,10 +38,12 @@ def build_parser():
     )
     data.add_argument("--val", metavar="FILE", help="validation set; default: taken from the training set")
     data.add_argument("--test", metavar="FILE", help="test set")
-    data.add_argument("--val-size", type=fraction, default=0.0625, metavar="S", help="share taken for validation")
+    data.add_argument(
+        "--val-size", type=share, default=0.0625, metavar="S", help="share taken for validation; 0 for none"
+    )
     data.add_argument("--folds", type=positive_int, metavar="K", help="test on one of K stratified folds of --train")
     data.add_argument("--fold", type=int, default=0, metavar="I", help="which fold, from 0")
-    data.add_argument("--split-seed", type=int, default=2024, help="seed of folds, validation split and subset")
+    data.add_argument("--split-seed", type=seed, default=2024, help="seed of folds, validation split and subset")
     data.add_argument("--subset", type=fraction, default=1.0, metavar="S", help="share of the training set to use")
     data.add_argument("--channel", metavar="LEAD", help="use one lead of several, by name or column")
     data.add_argument("--shuffle-labels", action="store_true", help="control run: training labels are permuted")
@@ -45,7 +57,7 @@ def build_parser():
     model.add_argument(
         "--weights-file",
         nargs="?",
-        const="newest",
+        const=NEWEST,
         metavar="W",
         help="pretrained backbone: a weights file or job folder; without a value the newest pretraining job",
     )
@@ -54,16 +66,16 @@ def build_parser():
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=positive_int, default=10, metavar="N", help="epochs; the paper: up to 200")
     training.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="records in a batch")
-    training.add_argument("--learning-rate", type=float, default=1e-3, metavar="R", help="Adam's learning rate")
+    training.add_argument(
+        "--learning-rate", type=positive_float, default=1e-3, metavar="R", help="Adam's learning rate"
+    )
     training.add_argument("--val-metric", choices=METRICS, default="f1", help="what the best weights are chosen by")
     training.add_argument("--early-stop-metric", choices=METRICS, help="default: --val-metric")
     training.add_argument(
         "--patience", type=positive_int, default=50, metavar="N", help="epochs without improvement before stopping"
     )
-    training.add_argument(
-        "--mixed-precision", choices=("float16", "bfloat16"), help="compute in half precision (V100: float16)"
-    )
-    training.add_argument("--seed", type=int, default=2024, help="seed of initial weights and order of records")
+    add_precision_flag(training)
+    training.add_argument("--seed", type=seed, default=2024, help="seed of initial weights and order of records")
     training.add_argument("--job-dir", metavar="J", help="folder of the results; default: jobs/finetuning/ARCH-NNN")
     training.add_argument("--resume", action="store_true", help="go on with the job in --job-dir")
     training.add_argument("--verbose", action="store_true", help="print the network layer by layer")
@@ -72,20 +84,31 @@ def build_parser():
 
 def finetune(args):
     """Run the fine-tuning that the parsed options describe; return the job folder."""
-    from transplant.training.job import default_job_dir, open_job
+    from transplant.training.job import job_folder
     from transplant.training.quiet_start import start_tensorflow
 
     start_tensorflow()
     from finetuning.training import run_finetuning
+
+    args.weights_file = _resolve_weights(args)
+    with job_folder(args, "finetuning.trainer", args.arch) as job:
+        print(f"job folder: {job}", flush=True)
+        run_finetuning(args, job)
+    return job
+
+
+def _resolve_weights(args):
+    """Return the weights file that `--weights-file` means, or None."""
+    from transplant.training.job import read_config
     from transplant.training.transfer import find_weights
 
-    if args.weights_file:
-        args.weights_file = str(find_weights(args.weights_file))
-    job = args.job_dir or default_job_dir("finetuning", args.arch)
-    job = open_job(job, "finetuning.trainer", vars(args), args.resume)
-    print(f"job folder: {job}")
-    run_finetuning(args, job)
-    return job
+    if not args.weights_file:
+        return None
+    there = read_config(args.job_dir) if args.resume and args.job_dir else None
+    if there and args.weights_file == NEWEST:
+        # What was newest when the job began, not what is newest now.
+        return there["options"].get("weights_file")
+    return str(find_weights(args.weights_file))
 
 
 def main(argv=None):

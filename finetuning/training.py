@@ -10,6 +10,8 @@ from finetuning.results import write_results
 from transplant.errors import OptionError
 from transplant.evaluation.plots import plot_learning_curves
 from transplant.modules.classifier import build_classifier
+from transplant.modules.registry import get_architecture
+from transplant.training.checkpoint import checkpoint_folders
 from transplant.training.description import ModelDescription
 from transplant.training.loop import BEST_WEIGHTS, Plan, monitored_column, run_plan
 from transplant.training.runtime import precision, seed_everything
@@ -45,7 +47,7 @@ def run_finetuning(args, job, log=print):
 
     description = ModelDescription(
         architecture=args.arch,
-        stages=args.stages or 4,
+        stages=args.stages or get_architecture(args.arch).stages,
         leads=data.train.leads,
         sampling_rate_hz=data.train.sampling_rate_hz,
         unit=data.train.unit,
@@ -62,10 +64,20 @@ def run_finetuning(args, job, log=print):
         },
         seed=args.seed,
     )
+
+    def build(fused_batch_norm):
+        with precision(args.mixed_precision):
+            return build_classifier(
+                args.arch,
+                len(data.train.classes),
+                leads=len(data.train.leads),
+                stages=args.stages,
+                seed=args.seed,
+                fused_batch_norm=fused_batch_norm,
+            )
+
+    model = build(fused_batch_norm=True)
     with precision(args.mixed_precision):
-        model = build_classifier(
-            args.arch, len(data.train.classes), leads=len(data.train.leads), stages=args.stages, seed=args.seed
-        )
         model.compile(
             keras.optimizers.Adam(args.learning_rate),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -74,10 +86,10 @@ def run_finetuning(args, job, log=print):
     log(f"# model parameters: {model.count_params():,}")
     if args.verbose:
         model.summary(expand_nested=True)
-    if args.weights_file:
-        transfer_backbone(model, read_weights(args.weights_file), description, log)
-    else:
+    if not args.weights_file:
         log("no --weights-file: training from random weights")
+    elif not checkpoint_folders(job):
+        transfer_backbone(model, read_weights(args.weights_file), description, log)
 
     inputs = data.train.standardized(normalization)
     targets = data.train.y.astype(np.int32)
@@ -101,14 +113,16 @@ def run_finetuning(args, job, log=print):
     )
     state = run_plan(plan, model, description, job, log)
 
-    assign_weights(model, read_weights(job / BEST_WEIGHTS))
-    model.save(job / "best_model.keras")
+    # The model that is kept has stock layers only, so that Keras alone can load it. In inference both are the same.
+    best = build(fused_batch_norm=False)
+    assign_weights(best, read_weights(job / BEST_WEIGHTS))
+    best.save(job / "best_model.keras")
     title = "from random weights" if not args.weights_file else "from pretrained weights"
     plot_learning_curves(
         pd.DataFrame(state.history), job / "learning_curves.png", f"{args.arch} {title}", state.best_epoch
     )
     log(f"best epoch {state.best_epoch} by {args.val_metric}: {state.best_score:.4f}")
-    return write_results(model, data, normalization, args.batch_size, job, state, args.val_metric, log)
+    return write_results(best, data, normalization, args.batch_size, job, state, args.val_metric, log)
 
 
 def epoch_batches(inputs, targets, batch_size, seed, epoch):

@@ -13,31 +13,51 @@ from transplant.errors import OptionError, SplitError
 from transplant.signals.normalization import Normalization
 
 
-def open_training_store(train, job, log=print):
+def open_training_store(train, job, patient_ids, seed, log=print):
     """Open the store that `--train` names, preparing it in the job folder where it is no store yet.
 
     Args:
         train: folder of a store, folder of annotated WFDB records, or "synthetic".
         job: job folder.
+        patient_ids: ids to prepare where there is no store yet; None for all.
+        seed: seed of the synthetic recordings.
         log: function that takes a line.
     """
     folder = pathlib.Path(train)
     if str(train) != SYNTHETIC and ((folder / "manifest.json").is_file() or (folder / "patients").is_dir()):
         return Store.open(folder)
-    source = open_source(train)
+    source = open_source(train, seed=seed)
     if str(train) == SYNTHETIC:
         log("no data given: training on the embedded synthetic recordings (not evidence)")
     else:
         log(f"{train} is no store; preparing one in {pathlib.Path(job) / 'store'} ")
-    return prepare_store(source, pathlib.Path(job) / "store", PreparationSettings(), log=log)
+    # A patient that cannot be read is left out and listed, as one that a store lacks would be.
+    return prepare_store(
+        source, pathlib.Path(job) / "store", PreparationSettings(), patient_ids, skip_bad=True, log=log
+    )
 
 
-def split_patients(patients, patient_ids, val_patients, seed):
-    """Choose the patients of a run and hold some out for validation.
+def choose_patients(store, patient_ids):
+    """Return the `StoredPatient`s that `--patient-ids` names, or all."""
+    chosen = set(select_patients([p.patient for p in store.patients], patient_ids))
+    return [p for p in store.patients if p.patient in chosen]
+
+
+def lead_names(patients):
+    """Return one name per lead; where records differ, the names joined by "|".
 
     Args:
         patients: list of `StoredPatient`.
-        patient_ids: ids to use, or None for all.
+    """
+    columns = zip(*(leads for patient in patients for leads in patient.leads))
+    return tuple("|".join(sorted(set(names))) for names in columns)
+
+
+def split_patients(patients, val_patients, seed):
+    """Hold some patients out for validation.
+
+    Args:
+        patients: list of `StoredPatient`.
         val_patients: number to hold out; below 1, the fraction (rounded up); 0 for none.
         seed: decides who is held out.
 
@@ -47,8 +67,6 @@ def split_patients(patients, patient_ids, val_patients, seed):
     Raises:
         SplitError: if nobody would be left to train on.
     """
-    chosen = set(select_patients([p.patient for p in patients], patient_ids))
-    patients = [p for p in patients if p.patient in chosen]
     count = math.ceil(val_patients * len(patients)) if val_patients < 1 else int(val_patients)
     if count and len(patients) == 1 and val_patients < 1:
         count = 0

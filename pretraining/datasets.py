@@ -10,7 +10,7 @@ from transplant.errors import DataError
 
 
 def usable_patients(patients, frame_size):
-    """Divide patients into those a frame fits in and those it does not.
+    """Divide patients into those a frame fits in and those it does not, or whose files are damaged.
 
     Returns:
         usable: list of `StoredPatient`.
@@ -21,13 +21,15 @@ def usable_patients(patients, frame_size):
     """
     usable, left_out = [], []
     for patient in patients:
-        if patient.frame_starts(frame_size).any():
+        problem = patient.problem()
+        if problem is None and not patient.frame_starts(frame_size).any():
+            problem = f"longest segment {max(patient.lengths)} samples, shorter than a frame of {frame_size}"
+        if problem is None:
             usable.append(patient)
         else:
-            longest = max(patient.lengths, default=0)
-            left_out.append((patient.patient, f"longest segment {longest} samples, shorter than a frame"))
+            left_out.append((patient.patient, problem))
     if not usable:
-        raise DataError(f"no segment is as long as a frame of {frame_size} samples; choose a smaller --frame-size")
+        raise DataError(f"no patient can be used. Received: {len(left_out)}, the first: {left_out[0][1]}")
     return usable, left_out
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pretraining.packing import INVALID_COUNT
+from pretraining.packing import counts_to_millivolts
 
 
 class BatchReader:
@@ -58,16 +58,10 @@ class BatchReader:
                     baseline[rows, 0] = patient.baseline[segments]
                 else:
                     for row, start, segment in zip(rows.tolist(), starts.tolist(), segments.tolist()):
-                        frames[row] = _decode(patient, start, frame_size, segment)
+                        counts = patient.signal[start : start + frame_size]
+                        frames[row] = counts_to_millivolts(counts, patient.gain[segment], patient.baseline[segment])
                     gain[rows, 0] = 1.0
                     baseline[rows, 0] = 0.0
         scale = 1.0 / (gain * self._std)
         offset = -(baseline / gain + self._mean) / self._std
         return frames, scale.astype(np.float32), offset.astype(np.float32), labels
-
-
-def _decode(patient, start, frame_size, segment):
-    counts = patient.signal[start : start + frame_size]
-    millivolts = (counts - patient.baseline[segment]) / patient.gain[segment]
-    millivolts[counts == INVALID_COUNT] = np.nan
-    return millivolts

@@ -1,11 +1,13 @@
 """One patient's records as the few flat arrays that a frame stream reads."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
 from transplant.datasets.record import Record
 from transplant.errors import DataError
+from transplant.signals.moments import Moments
 from transplant.signals.resample import resample, resample_positions
 from transplant.tasks.annotations import SegmentAnnotations
 
@@ -37,6 +39,11 @@ class PatientSegments:
     gain: np.ndarray
     baseline: np.ndarray
     annotations: list
+
+    def moments(self):
+        """Return the `Moments` of all valid samples, mV."""
+        segments = range(len(self.annotations))
+        return functools.reduce(Moments.pool, (Moments.of(self.millivolts(i)) for i in segments))
 
     def millivolts(self, segment):
         """Return float32 (time, leads) mV of one segment, NaN where invalid."""
@@ -141,41 +148,3 @@ def _annotations_of(record: Record):
         rhythm_classes=record.rhythm_classes,
         rhythm_known_until=len(record.signal) if known is None else known,
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class Moments:
-    """Count, mean and sum of squared deviations per lead, so that patients can be pooled exactly.
-
-    Attributes:
-        count, mean, deviations: tuples with one value per lead, mV.
-    """
-
-    count: tuple
-    mean: tuple
-    deviations: tuple
-
-    @classmethod
-    def of(cls, segments: PatientSegments):
-        """Return the moments of all valid samples of a patient."""
-        pooled = None
-        for index in range(len(segments.annotations)):
-            signal = segments.millivolts(index).astype(np.float64)
-            count = np.isfinite(signal).sum(axis=0)
-            safe = np.maximum(count, 1)
-            mean = np.nansum(signal, axis=0) / safe
-            deviations = np.nansum(np.square(signal - mean), axis=0)
-            one = cls(tuple(count.tolist()), tuple(mean.tolist()), tuple(deviations.tolist()))
-            pooled = one if pooled is None else pooled.pool(one)
-        return pooled
-
-    def pool(self, other):
-        """Return the moments of both samples together (Chan et al. 1979, pairwise update)."""
-        count_a, count_b = np.array(self.count, np.float64), np.array(other.count, np.float64)
-        total = count_a + count_b
-        safe = np.maximum(total, 1)
-        difference = np.array(other.mean) - np.array(self.mean)
-        mean = np.array(self.mean) + difference * count_b / safe
-        between = np.square(difference) * count_a * count_b / safe
-        deviations = np.array(self.deviations) + np.array(other.deviations) + between
-        return Moments(tuple(total.astype(np.int64).tolist()), tuple(mean.tolist()), tuple(deviations.tolist()))

@@ -11,8 +11,8 @@ import shutil
 from pretraining.packing import pack_patient
 from pretraining.sources import DEFAULT_LEAD, select_patients
 from pretraining.store import Store, patient_folder, read_patient, write_manifest, write_patient
+from transplant.atomic import remove_leftovers, write_json
 from transplant.errors import DataError
-from transplant.training.atomic import write_json
 from transplant.training.progress import Progress
 
 
@@ -58,6 +58,7 @@ def prepare_store(source, store, settings=None, patient_ids=None, workers=None, 
     """
     settings = settings or PreparationSettings()
     store = pathlib.Path(store)
+    remove_leftovers(store / "patients")
     available = source.patients()
     records = {p: available[p][: settings.segments_per_patient] for p in select_patients(available, patient_ids)}
     _check_settings(store, source, settings)
@@ -73,6 +74,11 @@ def prepare_store(source, store, settings=None, patient_ids=None, workers=None, 
         if not any((store / "patients").glob("[!.]*")):
             shutil.rmtree(store, ignore_errors=True)
         raise
+
+
+def _patient_order(available, patients):
+    """Return the stored patients in the source's order, then those that the source no longer has."""
+    return [*(p for p in available if p in patients), *(p for p in patients if p not in available)]
 
 
 def _run(source, store, waiting, settings, workers, skip_bad):
@@ -117,7 +123,7 @@ def _finish(store, source, settings, records, skipped, log):
     patients = {p: stored for p, stored in patients.items() if stored is not None}
     if not patients:
         raise DataError(f"{store}: no patient could be prepared. Received: {len(skipped)} bad, first: {skipped[0][1]}")
-    ordered = [patients[p] for p in source.patients() if p in patients]
+    ordered = [patients[p] for p in _patient_order(source.patients(), patients)]
     write_manifest(store, source.name, source.dataset, settings.rate_hz, settings.leads, ordered, skipped)
     for patient, reason in skipped:
         log(f"left out: patient {patient}: {reason}")

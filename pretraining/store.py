@@ -11,14 +11,17 @@ import functools
 import hashlib
 import json
 import pathlib
+import zipfile
+import zlib
 
 import numpy as np
 
-from pretraining.packing import INVALID_COUNT, Moments, PatientSegments
+from pretraining.packing import INVALID_COUNT, PatientSegments
+from transplant.atomic import atomic_directory, write_json
 from transplant.errors import DataError
-from transplant.signals.normalization import Normalization
+from transplant.signals.moments import Moments
+from transplant.signals.normalization import normalization_of
 from transplant.tasks.annotations import SegmentAnnotations
-from transplant.training.atomic import atomic_directory, write_json
 
 FORMAT = "transplant-store-1"
 
@@ -55,6 +58,16 @@ class StoredPatient:
         """Return int64 (segments,): how many frames of this size start in each segment."""
         return np.maximum(np.array(self.lengths, np.int64) - frame_size + 1, 0)
 
+    def problem(self):
+        """Return why the patient's files cannot be used, or None; looks at their sizes and ends only."""
+        values = sum(self.lengths) * len(self.leads[0])
+        path = self.folder / "signal.npy"
+        if not path.is_file() or not zipfile.is_zipfile(self.folder / "annotations.npz"):
+            return f"{self.folder}: signal.npy or annotations.npz is missing or damaged"
+        if path.stat().st_size < values * np.dtype(self.dtype).itemsize:
+            return f"{path}: cut short"
+        return None
+
     def load(self):
         """Return the patient's `PatientSegments`, the signal memory-mapped.
 
@@ -65,9 +78,12 @@ class StoredPatient:
         try:
             # As a plain array: slicing np.memmap costs four times as much, and a frame is one slice.
             signal = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-            arrays = dict(np.load(self.folder / "annotations.npz", allow_pickle=False))
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path}: cannot be read ({error}); prepare patient {self.patient} again") from error
+            with np.load(self.folder / "annotations.npz", allow_pickle=False) as file:
+                arrays = dict(file)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(
+                f"{self.folder}: cannot be read ({error}); remove this folder and run pretraining.prepare again"
+            ) from error
         if len(signal) != sum(self.lengths):
             raise DataError(
                 f"{path}: the manifest says {sum(self.lengths)} samples. Received: {len(signal)}; "
@@ -163,7 +179,7 @@ def write_patient(store, segments: PatientSegments):
         dtype=str(segments.signal.dtype),
         invalid_samples=invalid,
         beats=len(annotations["beat_positions"]),
-        moments=Moments.of(segments),
+        moments=segments.moments(),
         sha256=digest.hexdigest(),
     )
     with atomic_directory(folder) as temporary:
@@ -243,11 +259,10 @@ class Store:
         Raises:
             DataError: if a lead of theirs never changes.
         """
-        moments = functools.reduce(Moments.pool, (p.moments for p in patients))
-        std = np.sqrt(np.array(moments.deviations) / np.maximum(moments.count, 1))
-        if not std.all():
-            raise DataError(f"{self.path}: a signal that varies is needed. Received: a constant lead")
-        return Normalization("zscore", "train", moments.mean, tuple(std.tolist()))
+        try:
+            return normalization_of(functools.reduce(Moments.pool, (p.moments for p in patients)))
+        except DataError as error:
+            raise DataError(f"{self.path}: {error}") from error
 
 
 def write_manifest(path, name, dataset, sampling_rate_hz, lead_choices, patients, skipped):

@@ -5,7 +5,15 @@ import sys
 from pretraining.prepare import split_ids
 from transplant.modules.registry import ARCHITECTURES
 from transplant.tasks.task import task_names
-from transplant.training.command_line import fraction_or_count, make_parser, positive_int, run
+from transplant.training.command_line import (
+    add_precision_flag,
+    fraction_or_count,
+    make_parser,
+    positive_float,
+    positive_int,
+    run,
+    seed,
+)
 
 DESCRIPTION = """\
 Pretrain a network on frames drawn from long recordings, and leave a backbone
@@ -57,11 +65,11 @@ def build_parser():
     training.add_argument("--epochs", type=positive_int, default=1, metavar="N", help="epochs")
     training.add_argument("--steps-per-epoch", type=positive_int, default=100, metavar="N", help="batches in an epoch")
     training.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="frames in a batch")
-    training.add_argument("--learning-rate", type=float, default=1e-3, metavar="R", help="Adam's learning rate")
     training.add_argument(
-        "--mixed-precision", choices=("float16", "bfloat16"), help="compute in half precision (V100: float16)"
+        "--learning-rate", type=positive_float, default=1e-3, metavar="R", help="Adam's learning rate"
     )
-    training.add_argument("--seed", type=int, default=2024, help="seed of split, stream and initial weights")
+    add_precision_flag(training)
+    training.add_argument("--seed", type=seed, default=2024, help="seed of split, stream and initial weights")
     training.add_argument("--job-dir", metavar="J", help="folder of the results; default: jobs/pretraining/TASK-NNN")
     training.add_argument("--resume", action="store_true", help="go on with the job in --job-dir")
     return parser
@@ -69,19 +77,16 @@ def build_parser():
 
 def pretrain(args):
     """Run the pretraining that the parsed options describe; return the job folder."""
-    from transplant.training.job import default_job_dir, open_job
-
-    args.patient_ids = split_ids(args.patient_ids)
-    job = args.job_dir or default_job_dir("pretraining", args.task)
-    job = open_job(job, "pretraining.trainer", vars(args), args.resume)
-    print(f"job folder: {job}")
-
+    from transplant.training.job import job_folder
     from transplant.training.quiet_start import start_tensorflow
 
-    start_tensorflow()
-    from pretraining.training import run_pretraining
+    args.patient_ids = split_ids(args.patient_ids)
+    with job_folder(args, "pretraining.trainer", args.task) as job:
+        print(f"job folder: {job}", flush=True)
+        start_tensorflow()
+        from pretraining.training import run_pretraining
 
-    run_pretraining(args, job)
+        run_pretraining(args, job)
     return job
 
 

@@ -4,16 +4,25 @@ import keras
 import numpy as np
 import pandas as pd
 
-from pretraining.data import choose_normalization, coverage, open_training_store, split_patients
+from pretraining.data import (
+    choose_normalization,
+    choose_patients,
+    coverage,
+    lead_names,
+    open_training_store,
+    split_patients,
+)
 from pretraining.datasets import class_counts, frame_dataset, usable_patients
 from pretraining.sampler import FrameSampler
 from transplant.datasets.icentia11k import ds_beat_names
 from transplant.errors import OptionError
 from transplant.evaluation.plots import plot_frame, plot_learning_curves
 from transplant.modules.classifier import build_classifier
+from transplant.modules.registry import get_architecture
 from transplant.tasks.task import get_task
+from transplant.training.checkpoint import checkpoint_folders
 from transplant.training.description import ModelDescription
-from transplant.training.loop import BEST_WEIGHTS, Plan, run_plan
+from transplant.training.loop import BEST_WEIGHTS, Plan, monitored_column, run_plan
 from transplant.training.runtime import precision, seed_everything
 from transplant.training.transfer import find_weights, transfer_backbone
 from transplant.training.validation import predict_probabilities, validation_values
@@ -35,13 +44,17 @@ def run_pretraining(args, job, log=print):
     """
     seed_everything(args.seed)
     task = get_task(args.task)
-    store = open_training_store(args.train, job, log)
-    patients, left_out = usable_patients(store.patients, args.frame_size)
+    store = open_training_store(args.train, job, args.patient_ids, args.seed, log)
+    patients, left_out = usable_patients(choose_patients(store, args.patient_ids), args.frame_size)
     for patient, reason in left_out:
         log(f"left out: patient {patient}: {reason}")
-    train, held_out = split_patients(patients, args.patient_ids, args.val_patients, args.seed)
-    if not held_out and args.val_metric == "f1":
-        raise OptionError("--val-metric f1 needs validation patients. Received: none; set --val-patients")
+    if left_out:
+        log(f"{len(left_out)} of {len(left_out) + len(patients)} patients left out")
+    train, held_out = split_patients(patients, args.val_patients, args.seed)
+    if monitored_column(args.val_metric, bool(held_out)) is None:
+        raise OptionError(
+            f"--val-metric {args.val_metric} needs validation patients. Received: none; set --val-patients"
+        )
     normalization = choose_normalization(args.normalization, store, train)
     log(f"data: {store.name}, {len(train)} training and {len(held_out)} validation patients")
     log(f"normalisation: {normalization}")
@@ -58,8 +71,8 @@ def run_pretraining(args, job, log=print):
 
     description = ModelDescription(
         architecture=args.arch,
-        stages=args.stages or 4,
-        leads=tuple(train[0].leads[0]),
+        stages=args.stages or get_architecture(args.arch).stages,
+        leads=lead_names(train),
         sampling_rate_hz=store.sampling_rate_hz,
         unit="mV",
         normalization=normalization,
@@ -75,7 +88,14 @@ def run_pretraining(args, job, log=print):
         seed=args.seed,
     )
     with precision(args.mixed_precision):
-        model = build_classifier(args.arch, len(task.classes), leads=store.n_leads, stages=args.stages, seed=args.seed)
+        model = build_classifier(
+            args.arch,
+            len(task.classes),
+            leads=store.n_leads,
+            stages=args.stages,
+            seed=args.seed,
+            fused_batch_norm=True,
+        )
         model.compile(
             # The paper's optimiser for pretraining.
             keras.optimizers.Adam(args.learning_rate, beta_1=0.9, beta_2=0.98, epsilon=1e-9),
@@ -83,7 +103,7 @@ def run_pretraining(args, job, log=print):
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="acc")],
         )
     log(f"# model parameters: {model.count_params():,}")
-    if args.weights_file:
+    if args.weights_file and not checkpoint_folders(job):
         transfer_backbone(model, read_weights(find_weights(args.weights_file)), description, log)
 
     plan = Plan(

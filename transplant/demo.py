@@ -4,8 +4,7 @@ import pathlib
 import sys
 import time
 
-from transplant.errors import TransplantError
-from transplant.training.command_line import make_parser, run
+from transplant.training.command_line import make_parser, run, seed
 
 DESCRIPTION = """\
 Pretrain on heart beats, fine-tune an atrial-fibrillation classifier from random
@@ -27,18 +26,18 @@ FINETUNING = ["--epochs", "12", "--batch-size", "16", "--val-size", "0.25", "--v
 def build_parser():
     """Return the parser of this command."""
     parser = make_parser("python -m transplant.demo", DESCRIPTION)
-    parser.add_argument("--seed", type=int, default=2024, help="seed of recordings, splits and weights")
+    parser.add_argument("--seed", type=seed, default=2024, help="seed of recordings, splits and weights")
     parser.add_argument("--job-dir", metavar="J", help="folder of the results; default: jobs/demo/run-NNN")
     return parser
 
 
 def demonstrate(args):
     """Run the demonstration; return dict row name -> test metrics."""
-    from transplant.training.job import default_job_dir
+    from transplant.training.job import claim_default_folder
     from transplant.training.quiet_start import start_tensorflow
 
     began = time.monotonic()
-    job = pathlib.Path(args.job_dir or default_job_dir("demo", "run"))
+    job = pathlib.Path(args.job_dir or claim_default_folder("demo", "run"))
     print(f"Demonstration on synthetic recordings (not evidence), seed {args.seed}, results in {job}\n")
     start_tensorflow()
     import finetuning.trainer
@@ -47,16 +46,16 @@ def demonstrate(args):
     from transplant.evaluation.plots import plot_macro_f1_comparison
     from transplant.evaluation.report import results_table
 
-    seed = ["--seed", str(args.seed)]
+    seeds = ["--seed", str(args.seed)]
     pretrained = job / "pretraining"
-    _step(pretraining.trainer, [*PRETRAINING, *seed, "--job-dir", str(pretrained)])
-    train, test = _write_sets(args.seed, job / "data")
-    sets = ["--train", str(train), "--test", str(test), *FINETUNING, *seed, "--split-seed", str(args.seed)]
-    _step(finetuning.trainer, [*sets, "--job-dir", str(job / "random")])
-    _step(
-        finetuning.trainer,
-        [*sets, "--job-dir", str(job / "pretrained"), "--weights-file", str(pretrained / "backbone.npz")],
+    _show_and_run(
+        pretraining.trainer, pretraining.trainer.pretrain, [*PRETRAINING, *seeds, "--job-dir", str(pretrained)]
     )
+    train, test = _write_sets(args.seed, job / "data")
+    sets = ["--train", str(train), "--test", str(test), *FINETUNING, *seeds, "--split-seed", str(args.seed)]
+    for folder, weights in (("random", []), ("pretrained", ["--weights-file", str(pretrained / "backbone.npz")])):
+        options = [*sets, "--job-dir", str(job / folder), *weights]
+        _show_and_run(finetuning.trainer, finetuning.trainer.finetune, options)
 
     rows = [
         (name, read_metrics(job / folder)["test"])
@@ -81,11 +80,10 @@ def demonstrate(args):
     return dict(rows)
 
 
-def _step(module, arguments):
-    """Show a command and run it in this process."""
+def _show_and_run(module, function, arguments):
+    """Show the command of an entry point and run it in this process."""
     print(f"$ python -m {module.__name__} {' '.join(arguments)}", flush=True)
-    if module.main(arguments):
-        raise TransplantError(f"python -m {module.__name__} failed; its message stands above")
+    function(module.build_parser().parse_args(arguments))
     print()
 
 

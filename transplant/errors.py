@@ -6,6 +6,13 @@ as one line and exit with status 2.
 """
 
 
+def shorten(names, limit=4):
+    """Return the first names of a list for a message, and how many more there are."""
+    names = [str(name) for name in names]
+    shown = ", ".join(names[:limit]) or "none"
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
 class TransplantError(Exception):
     """Base of all errors that a user can put right."""
 

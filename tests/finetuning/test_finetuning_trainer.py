@@ -1,7 +1,9 @@
 """The fine-tuning command: what it prints, writes and refuses."""
 
+import gzip
 import json
 import os
+import pickle
 import time
 
 import keras
@@ -150,6 +152,43 @@ def test_first_epochs_differ_between_random_and_pretrained(pretrained, finished,
     assert histories[0] != histories[1]
 
 
+def test_newest_means_the_same_job_when_a_run_goes_on(pretrained, small_set, tmp_path, monkeypatch):
+    monkeypatch.chdir(pretrained)
+    assert run(small_set, tmp_path / "job", "--weights-file", "--epochs", "1") == 0
+    newer = pretrained / "jobs" / "pretraining" / "hr-001" / "backbone.npz"
+    os.utime(newer)
+    assert run(small_set, tmp_path / "job", "--weights-file", "--resume") == 0
+    chosen = json.loads((tmp_path / "job" / "config.json").read_text())["options"]["weights_file"]
+    assert "beat-001" in chosen
+    past = (pretrained / "jobs" / "pretraining" / "beat-001" / "backbone.npz").stat().st_mtime - 10
+    os.utime(newer, (past, past))
+
+
+def test_a_public_pickle_trains_from_pretrained_weights(pretrained, small_set, tmp_path, capsys):
+    data = LabelledSet.load(small_set)
+    values = data.standardized(fit_normalization(data.x, data.lengths))
+    content = {"x": values, "y": data.one_hot(), "record_ids": data.record_ids, "classes": np.array(data.classes)}
+    train = tmp_path / "physionet_train.pkl"
+    with gzip.open(train, "wb") as stream:
+        pickle.dump(content, stream, protocol=4)
+    weights = str(pretrained / "jobs" / "pretraining" / "beat-001")
+    assert run(train, tmp_path / "job", "--epochs", "1", "--weights-file", weights) == 0
+    assert "loaded 25 of 25" in capsys.readouterr().out
+    assert run(train, tmp_path / "other", "--normalization", "none") == 2
+    assert "--normalization none" in error_line(capsys)
+
+
+def test_without_validation_data_the_training_loss_chooses(small_set, tmp_path, capsys):
+    arguments = [*SMALL, "--train", str(small_set), "--val-size", "0"]
+    assert trainer.main([*arguments, "--val-metric", "loss", "--job-dir", str(tmp_path / "job")]) == 0
+    assert not (tmp_path / "job" / "val_predictions.csv").exists()
+    history = pd.read_csv(tmp_path / "job" / "history.csv")
+    metrics = json.loads((tmp_path / "job" / "metrics.json").read_text())
+    assert metrics["best_epoch"] == history["loss"].idxmin() + 1 and history["f1"].isna().all()
+    assert trainer.main([*arguments, "--job-dir", str(tmp_path / "f1")]) == 2
+    assert "--val-size" in error_line(capsys)
+
+
 def test_subset_keeps_a_stratified_share(small_set, tmp_path):
     assert run(small_set, tmp_path / "job", "--epochs", "1", "--subset", "0.5") == 0
     predictions = read_predictions(tmp_path / "job" / "train_predictions.csv")["y_true"]
@@ -203,7 +242,7 @@ def test_bad_data_gives_one_line_and_status_2(case, small_set, tmp_path, capsys)
     assert run(train, tmp_path / "job", *options) == 2
     said = {"missing": "nowhere.npz", "truncated": "half.npz", "too few of a class": "~", "fold": "--fold"}
     assert said.get(case, "S0") in error_line(capsys)
-    assert not (tmp_path / "job" / "history.csv").exists()
+    assert not (tmp_path / "job").exists()
 
 
 def test_a_two_lead_set_tiles_the_stem_or_takes_one_channel(pretrained, small_set, tmp_path, capsys):

@@ -100,3 +100,20 @@ def test_a_classifier_trains_alike_with_either_and_shares_the_weights():
         losses.append([float(model.train_on_batch(x, y)) for _ in range(3)])
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
     assert losses[0][2] < losses[0][0]
+
+
+def test_gradients_of_a_network_are_bit_equal_every_time():
+    model = build_classifier("resnet18", 3, stages=2, seed=0, fused_batch_norm=True)
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(32, 2048, 1)).astype(np.float32))
+    y = tf.constant(rng.integers(0, 3, 32))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    @tf.function
+    def gradients():
+        with tf.GradientTape() as tape:
+            value = loss(y, model(x, training=True))
+        return tape.gradient(value, model.trainable_variables)
+
+    runs = {b"".join(gradient.numpy().tobytes() for gradient in gradients()) for _ in range(5)}
+    assert len(runs) == 1

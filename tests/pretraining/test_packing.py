@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pretraining.packing import INVALID_COUNT, Moments, pack_patient, resample_record
+from pretraining.packing import INVALID_COUNT, pack_patient, resample_record
 from transplant.datasets.record import Record
 from transplant.errors import DataError
 
@@ -15,9 +15,7 @@ def make_record(counts, gain=200.0, baseline=1024, name="r", rate=250.0, **field
     gain, baseline = np.array([gain]), np.array([baseline])
     signal = ((counts - baseline) / gain).astype(np.float32)
     defaults = {"beat_positions": np.array([1]), "beat_classes": np.array([1], np.uint8)}
-    return Record(
-        name, "7", signal, rate, ("MLII",), adc_gain=gain, adc_baseline=baseline, **(defaults | fields)
-    )
+    return Record(name, "7", signal, rate, ("MLII",), adc_gain=gain, adc_baseline=baseline, **(defaults | fields))
 
 
 def test_counts_are_kept_where_they_give_the_signal_back():
@@ -83,7 +81,7 @@ def test_pooled_moments_are_those_of_all_samples_together():
     signals[0][7, 1] = np.nan
     beats = {"beat_positions": np.array([1]), "beat_classes": np.array([1], np.uint8)}
     parts = [pack_patient("1", [Record("a", "1", s, 250, ("I", "II"), **beats)], 250) for s in signals]
-    pooled = Moments.of(parts[0]).pool(Moments.of(parts[1]))
+    pooled = parts[0].moments().pool(parts[1].moments())
     together = np.concatenate(signals).astype(np.float64)
     np.testing.assert_allclose(pooled.mean, np.nanmean(together, axis=0), rtol=1e-12)
     np.testing.assert_allclose(

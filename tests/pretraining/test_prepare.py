@@ -6,36 +6,14 @@ import pathlib
 import numpy as np
 import pytest
 import wfdb
+from wfdb_files import write_record
 
 from pretraining import prepare
 from pretraining.preparation import PreparationSettings, prepare_store
 from pretraining.sources import SyntheticSource, open_source, select_patients
 from pretraining.store import Store
+from transplant.datasets.wfdb_directory import WfdbDirectory
 from transplant.errors import DataError, OptionError
-
-
-def write_record(folder, name, seconds=20, rate=360, nan=False, beats=True, leads=("MLII", "V1")):
-    """Write an annotated WFDB record of format 16."""
-    rng = np.random.default_rng(sum(map(ord, name)))
-    signal = rng.normal(0, 0.3, (seconds * rate, len(leads)))
-    if nan:
-        signal[:] = np.nan
-    wfdb.wrsamp(
-        name,
-        fs=rate,
-        units=["mV"] * len(leads),
-        sig_name=list(leads),
-        p_signal=signal,
-        fmt=["16"] * len(leads),
-        adc_gain=[200.0] * len(leads),
-        baseline=[0] * len(leads),
-        write_dir=str(folder),
-    )
-    positions = np.arange(rate, seconds * rate, rate)
-    symbols = ["N" if i % 5 else "V" for i in range(len(positions))]
-    if not beats:
-        symbols = ["~"] * len(positions)
-    wfdb.wrann(name, "atr", positions, symbol=symbols, write_dir=str(folder))
 
 
 @pytest.fixture
@@ -163,6 +141,40 @@ def test_a_disk_that_is_too_small_is_refused_before_anything_is_written(source, 
     assert run(source, tmp_path / "store") == 2
     assert "GiB free" in error_line(capsys)
     assert not (tmp_path / "store").exists()
+
+
+def test_patients_that_left_the_source_stay_in_the_store(source, tmp_path):
+    run(source, tmp_path / "store", "--patient-ids", "100", "101")
+    for suffix in (".hea", ".dat", ".atr"):
+        (source / f"100{suffix}").unlink()
+    assert run(source, tmp_path / "store", "--patient-ids", "102") == 0
+    assert sorted(p.patient for p in Store.open(tmp_path / "store").patients) == ["100", "101", "102"]
+
+
+def test_the_size_is_said_first_for_a_relative_source_too(source, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(source.parent)
+    run(source.name, tmp_path / "store", "--leads", "MLII", "V1")
+    # 3 patients x 20 s x 250 Hz x 2 leads x 4 bytes = 0.11 MiB, 60 s of ECG.
+    output = capsys.readouterr().out
+    assert "preparing 3 patients (0.0 h of ECG)" in output and "about 0 MiB" in output
+    assert WfdbDirectory(source.name).expected_samples(WfdbDirectory(source.name).patients()["100"], 250) == (5000, 4)
+
+
+def test_leftovers_of_a_killed_run_are_removed(source, tmp_path):
+    leftover = tmp_path / "store" / "patients" / f".100-{'0' * 32}"
+    run(source, tmp_path / "store")
+    leftover.mkdir()
+    run(source, tmp_path / "store")
+    assert not leftover.exists()
+
+
+@pytest.mark.parametrize("options", [["--patient-ids", ","], ["--rate", "0"], ["--seed", "-1"]])
+def test_impossible_values_are_errors(options, source, tmp_path, capsys):
+    try:
+        status = run(source, tmp_path / "store", *options)
+    except SystemExit as end:
+        status = end.code
+    assert status == 2 and "Traceback" not in capsys.readouterr().err
 
 
 def test_a_damaged_store_is_named(source, tmp_path):

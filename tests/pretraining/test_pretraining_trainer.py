@@ -1,11 +1,13 @@
 """The pretraining command: what it prints, writes and refuses."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from wfdb_files import write_record
 
 from pretraining import trainer
 from pretraining.data import coverage, split_patients
@@ -23,23 +25,23 @@ def run(store, job, *options):
 @pytest.fixture(scope="module")
 def finished(small_store, tmp_path_factory):
     job = tmp_path_factory.mktemp("pretraining") / "job"
-    options = ["--epochs", "2", "--val-patients", "2", "--val-size", "20", "--val-metric", "f1"]
+    options = ["--epochs", "3", "--val-patients", "2", "--val-size", "20", "--val-metric", "f1"]
     assert run(small_store, job, *options, "--patient-ids", "0,1", "2", "3,4") == 0
     return job
 
 
 def test_the_job_folder_holds_what_a_user_looks_for(finished):
     names = {p.name for p in finished.iterdir()}
-    assert {"config.json", "history.csv", "best_weights.npz", "backbone.npz", "epoch_01", "epoch_02"} <= names
+    assert {"config.json", "history.csv", "best_weights.npz", "backbone.npz", "epoch_01", "epoch_03"} <= names
     assert {"learning_curves.png", "frame.png"} <= names
-    assert (finished / "epoch_01" / "weights.npz").is_file() and (finished / "epoch_02" / "optimizer.npz").is_file()
-    assert not (finished / "epoch_01" / "optimizer.npz").exists()
+    optimizers = [(finished / f"epoch_0{n}" / "optimizer.npz").exists() for n in (1, 2, 3)]
+    assert optimizers == [False, True, True] and (finished / "epoch_01" / "weights.npz").is_file()
 
 
 def test_history_has_the_fields_columns(finished):
     history = pd.read_csv(finished / "history.csv")
     assert list(history.columns) == ["epoch", "loss", "acc", "val_loss", "val_acc", "f1"]
-    assert history["epoch"].tolist() == [1, 2] and np.isfinite(history.to_numpy()).all()
+    assert history["epoch"].tolist() == [1, 2, 3] and np.isfinite(history.to_numpy()).all()
 
 
 def test_config_and_backbone_say_how_to_repeat_and_use_them(finished, small_store):
@@ -84,13 +86,13 @@ def test_coverage_counts():
 def test_split_by_patient_counts_and_fractions(small_store):
     patients = Store.open(small_store).patients
     for asked, held_out in ((0.05, 1), (0.5, 3), (2, 2), (0, 0)):
-        train, validation = split_patients(patients, None, asked, 1)
+        train, validation = split_patients(patients, asked, 1)
         assert len(validation) == held_out
         assert {p.patient for p in train} | {p.patient for p in validation} == set("012345")
         assert not {p.patient for p in train} & {p.patient for p in validation}
     with pytest.raises(SplitError, match="leaves none"):
-        split_patients(patients, None, 6, 1)
-    assert split_patients(patients[:1], None, 0.05, 1)[1] == []
+        split_patients(patients, 6, 1)
+    assert split_patients(patients[:1], 0.05, 1)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,35 @@ def test_bad_options_give_one_line_and_status_2(options, said, small_store, tmp_
     assert run(small_store, tmp_path / "job", *options) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert lines[-1].startswith("error: ") and said in lines[-1] and "Traceback" not in "".join(lines)
-    assert not (tmp_path / "job" / "history.csv").exists()
+    assert not (tmp_path / "job").exists()
+    # The corrected command is not in the way of what the wrong one left.
+    assert run(small_store, tmp_path / "job") == 0
+
+
+def test_damaged_patients_are_left_out_counted_and_listed(small_store, tmp_path, capsys):
+    store = tmp_path / "store"
+    shutil.copytree(small_store, store)
+    (store / "patients" / "2" / "annotations.npz").write_bytes(b"PK half")
+    signal = store / "patients" / "4" / "signal.npy"
+    signal.write_bytes(signal.read_bytes()[:5000])
+    assert run(store, tmp_path / "job") == 0
+    output = capsys.readouterr().out
+    assert "left out: patient 2" in output and "left out: patient 4" in output
+    assert "2 of 6 patients left out" in output and "data: synthetic" in output
+
+
+def test_a_folder_of_records_is_prepared_for_the_patients_asked_alone(tmp_path):
+    folder = tmp_path / "records"
+    folder.mkdir()
+    for name in ("100", "101", "102"):
+        write_record(folder, name)
+    assert run(folder, tmp_path / "job", "--patient-ids", "100,102") == 0
+    assert [p.patient for p in Store.open(tmp_path / "job" / "store").patients] == ["100", "102"]
+
+
+def test_resume_needs_a_job_dir(small_store, capsys):
+    assert trainer.main([*SMALL, "--train", str(small_store), "--resume"]) == 2
+    assert "--job-dir" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", ["missing", "empty"])

@@ -5,7 +5,7 @@ import pytest
 
 from pretraining.datasets import frame_dataset, usable_patients
 from pretraining.packing import INVALID_COUNT
-from pretraining.preparation import PreparationSettings, prepare_store
+from pretraining.preparation import prepare_store
 from pretraining.sampler import FrameSampler
 from pretraining.sources import SyntheticSource
 from transplant.errors import DataError
@@ -18,7 +18,9 @@ FRAME = 500
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    return prepare_store(SyntheticSource(5, 60.0, 3), tmp_path_factory.mktemp("s") / "store", workers=1, log=lambda _: 0)
+    return prepare_store(
+        SyntheticSource(5, 60.0, 3), tmp_path_factory.mktemp("s") / "store", workers=1, log=lambda _: 0
+    )
 
 
 def stream(store, task="beat", batch=32, steps=6, first_step=0, samples=20, seed=1, normalization=None, **options):

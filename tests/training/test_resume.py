@@ -12,6 +12,7 @@ import pytest
 
 import finetuning.trainer
 import pretraining.trainer
+from transplant.datasets.labelled_set import LabelledSet
 from transplant.training.checkpoint import checkpoint_folders
 
 TRAINERS = {"pretraining": pretraining.trainer, "finetuning": finetuning.trainer}
@@ -127,6 +128,15 @@ def test_same_seed_twice_is_bit_equal(name, options, undisturbed, tmp_path):
     assert_same_job(tmp_path / "again", undisturbed / name)
 
 
+@pytest.mark.slow
+def test_same_seed_twice_is_bit_equal_at_full_size(small_store, tmp_path):
+    """Many layers and threads: sums whose order depends on who came first would show here."""
+    full = ["--task", "beat", "--train", str(small_store), "--steps-per-epoch", "4", "--val-patients", "0"]
+    for name in ("a", "b"):
+        assert pretraining.trainer.main([*full, "--job-dir", str(tmp_path / name)]) == 0
+    assert_same_job(tmp_path / "a", tmp_path / "b")
+
+
 @pytest.mark.parametrize("name", TRAINERS)
 def test_another_seed_gives_other_weights(name, options, undisturbed, tmp_path):
     assert TRAINERS[name].main([*options[name], "--seed", "9", "--job-dir", str(tmp_path / "other")]) == 0
@@ -173,10 +183,37 @@ def test_resume_refuses_other_options_and_names_them(options, undisturbed, capsy
     assert "batch_size 8 (now 16)" in capsys.readouterr().err
 
 
-def test_a_damaged_checkpoint_is_named(options, undisturbed, tmp_path, capsys):
+@pytest.mark.parametrize("file", ["optimizer.npz", "weights.npz", "state.json"])
+def test_a_damaged_checkpoint_is_named_and_costs_one_epoch(file, options, undisturbed, tmp_path, capsys):
     job = tmp_path / "job"
     shutil.copytree(undisturbed / "pretraining", job)
-    (job / "epoch_04" / "optimizer.npz").write_bytes(b"PK")
+    damaged = job / "epoch_04" / file
+    damaged.write_bytes(damaged.read_bytes()[:-30])
     arguments = [*options["pretraining"], "--job-dir", str(job), "--resume"]
     assert pretraining.trainer.main(arguments) == 2
     assert "epoch_04" in capsys.readouterr().err
+    shutil.rmtree(job / "epoch_04")
+    assert pretraining.trainer.main(arguments) == 0
+    assert_same_job(job, undisturbed / "pretraining")
+
+
+def test_resume_refuses_other_data_in_the_same_place(options, undisturbed, small_set, tmp_path, capsys):
+    train, job = tmp_path / "set.npz", tmp_path / "job"
+    shutil.copy(small_set, train)
+    arguments = [*options["finetuning"], "--job-dir", str(job)]
+    arguments[arguments.index("--train") + 1] = str(train)
+    assert finetuning.trainer.main(arguments) == 0
+    data = LabelledSet.load(train)
+    data.select(range(1, len(data))).save(train)
+    assert finetuning.trainer.main([*arguments, "--resume"]) == 2
+    assert "fingerprint" in capsys.readouterr().err
+
+
+def test_leftovers_of_a_killed_run_are_removed(options, undisturbed, tmp_path):
+    job = tmp_path / "job"
+    shutil.copytree(undisturbed / "pretraining", job)
+    leftover = job / f".best_weights-{'0' * 32}.npz"
+    leftover.write_bytes(b"half")
+    assert pretraining.trainer.main([*options["pretraining"], "--job-dir", str(job), "--resume"]) == 0
+    assert not leftover.exists()
+    assert_same_job(job, undisturbed / "pretraining")

@@ -120,7 +120,7 @@ def test_four_stages_serve_a_model_of_two_and_the_rest_is_left(heart_rate_file):
     assert set(report.loaded) == set(kept)
     assert set(report.left) == set(source) - set(kept)
     assert (len(report.loaded), len(report.left)) == (50, 52)
-    assert "and 46 more" in str(report)
+    assert "and 48 more" in str(report)
 
 
 def test_two_stages_do_not_serve_a_model_of_four(tmp_path):

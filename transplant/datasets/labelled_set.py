@@ -9,10 +9,10 @@ import zlib
 
 import numpy as np
 
+from transplant.atomic import atomic_path
 from transplant.datasets.safe_pickle import load_safe_pickle
 from transplant.errors import DataError
 from transplant.signals.normalization import Normalization
-from transplant.training.atomic import atomic_path
 
 _FORMAT = "transplant labelled set 1"
 _ARRAYS = ("x", "lengths", "y", "record_ids", "group_ids", "metadata")
@@ -358,7 +358,6 @@ def _pickle_fields(path):
         "leads": leads,
         "dataset": pathlib.Path(path).name,
         "label_version": "unrecorded",
-        "unit": "standardised",
         "normalization": Normalization("zscore", "file", (0.0,) * len(leads), (1.0,) * len(leads)),
-        "notes": ("250 Hz, standardised values and one patient a record are assumed: the pickle does not say",),
+        "notes": ("250 Hz, standardised millivolts and one patient a record are assumed: the pickle does not say",),
     }

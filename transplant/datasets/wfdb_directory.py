@@ -110,6 +110,40 @@ class WfdbDirectory:
         """Name of the folder."""
         return self.path.resolve().name
 
+    @property
+    def dataset(self):
+        """ "icentia11k" where the records are named as PhysioNet names its own, else "wfdb"."""
+        first = next(iter(self.patients().values()))[0]
+        return "icentia11k" if _ICENTIA_NAME.match(os.path.basename(first)) else "wfdb"
+
+    def expected_samples(self, records, rate_hz):
+        """Estimate the size of records from a few headers, without reading signals.
+
+        Signal files of one data set have one layout, so the mean of up to 20
+        headers, spread over the list, stands for the rest.
+
+        Args:
+            records: record paths, as in `patients()`.
+            rate_hz: rate they would be resampled to.
+
+        Returns:
+            Samples per lead after resampling (0 where no header can be read),
+            and bytes per sample: 2 if the rate stays, else 4.
+        """
+        import wfdb
+
+        total, same_rate, read = 0.0, True, 0
+        for record in records[:: max(len(records) // 20, 1)]:
+            try:
+                header = wfdb.rdheader(record)
+            except (OSError, ValueError):
+                # Reading will report a bad header with its name; the estimate does without.
+                continue
+            total += header.sig_len * rate_hz / header.fs
+            same_rate &= header.fs == rate_hz
+            read += 1
+        return (total / read * len(records) if read else 0.0), 2 if same_rate else 4
+
     def patients(self):
         """Return {patient id: [record path without extension]}, both sorted; no signal is read."""
         if self._patients is None:

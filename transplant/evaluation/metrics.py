@@ -18,7 +18,7 @@ MONITORED = ("loss", "acc", "f1", "auc")
 CHALLENGE_CLASSES = ("N", "A", "O")
 """Classes whose mean F1 is the score of the PhysioNet/CinC Challenge 2017; noise does not count."""
 
-_SMALLEST_PROBABILITY = 1e-7  # Keras clips at the same value, so a loss computed here agrees with its own
+_SMALLEST_PROBABILITY = 1e-7  # as Keras clips probabilities; a confident mistake costs 16.1 at most
 
 
 def class_indices(labels, n_classes):

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from transplant.training.atomic import atomic_path
+from transplant.atomic import atomic_path
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"
 _DPI = 120

@@ -5,9 +5,9 @@ import pathlib
 
 import numpy as np
 
+from transplant.atomic import atomic_path
 from transplant.errors import DataError
 from transplant.evaluation.metrics import class_indices
-from transplant.training.atomic import atomic_path
 
 _KINDS = ("true", "pred", "prob")
 

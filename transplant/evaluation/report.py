@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from transplant.training.atomic import write_json
+from transplant.atomic import write_json
 
 
 def results_table(rows):

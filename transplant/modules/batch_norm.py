@@ -9,10 +9,15 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` whose training step is one fused kernel.
 
     Keras builds the training step of batch norm from some ten elementwise
-    operations and reductions, each a pass over memory; of a 1-D ResNet-18's
-    training step on a CPU they take a sixth. The fused kernel computes the
-    same numbers to float32 rounding. Variables, configuration and inference
-    are those of the stock layer, so weights pass between the two by name.
+    operations and reductions, each a pass over memory: a sixth of a 1-D
+    ResNet-18's training step on a CPU. The gradients of a whole network built
+    so also differ in their last bits from run to run, unless TensorFlow 2.21
+    runs one operation at a time (`enable_op_determinism` does not change it).
+    The fused kernel computes the same numbers to float32 rounding, and the
+    same bits every time.
+
+    Variables, configuration and inference are those of the stock layer, so
+    weights pass between the two by name.
 
     It needs the TensorFlow backend. Masked or synchronised moments,
     renormalisation and another axis than the last take the stock path.

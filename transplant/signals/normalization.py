@@ -1,10 +1,12 @@
 """Standardisation that is computed once, saved with the model and applied alike ever after."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
 from transplant.errors import DataError
+from transplant.signals.moments import Moments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,45 +59,18 @@ class Normalization:
         return f"{self.method} from {self.source} ({numbers})"
 
 
-class MomentAccumulator:
-    """Mean and standard deviation of a signal that arrives in pieces.
+def normalization_of(moments):
+    """Return the standardisation by a training part's `Moments`.
 
-    Sums are kept in float64 around the first piece's mean, so that a large
-    offset does not cost precision. NaN samples are left out.
+    Raises:
+        DataError: if a lead has no valid sample or never changes.
     """
-
-    def __init__(self, leads):
-        self._shift = None
-        self._count = np.zeros(leads)
-        self._sum = np.zeros(leads)
-        self._squares = np.zeros(leads)
-
-    def add(self, signal):
-        """Add a piece of shape (time, leads) in mV."""
-        signal = np.asarray(signal, np.float64)
-        valid = ~np.isnan(signal)
-        if not valid.any():
-            return
-        if self._shift is None:
-            self._shift = np.where(valid.any(axis=0), np.nansum(signal, axis=0) / np.maximum(valid.sum(axis=0), 1), 0.0)
-        centred = np.where(valid, signal - self._shift, 0.0)
-        self._count += valid.sum(axis=0)
-        self._sum += centred.sum(axis=0)
-        self._squares += np.square(centred).sum(axis=0)
-
-    def normalization(self, source="train"):
-        """Return the `Normalization` of everything added.
-
-        Raises:
-            DataError: if a lead had no valid sample or never changed.
-        """
-        if self._shift is None or not self._count.all():
-            raise DataError("normalisation needs valid samples in every lead. Received: a lead without any")
-        mean = self._sum / self._count
-        std = np.sqrt(np.maximum(self._squares / self._count - np.square(mean), 0.0))
-        if not std.all():
-            raise DataError("normalisation needs a signal that varies. Received: a lead that is constant")
-        return Normalization("zscore", source, tuple((mean + self._shift).tolist()), tuple(std.tolist()))
+    std = moments.std()
+    if np.isnan(std).any():
+        raise DataError("normalisation needs valid samples in every lead. Received: a lead without any")
+    if not std.all():
+        raise DataError("normalisation needs a signal that varies. Received: a lead that is constant")
+    return Normalization("zscore", "train", tuple(moments.mean), tuple(std.tolist()))
 
 
 def fit_normalization(x, lengths):
@@ -105,8 +80,5 @@ def fit_normalization(x, lengths):
         x: float32 (records, time, leads) in mV, padded on the left.
         lengths: (records,) valid samples at the end of each record; padding is left out.
     """
-    moments = MomentAccumulator(x.shape[-1])
-    for record, length in zip(x, lengths):
-        if length:
-            moments.add(record[-int(length) :])
-    return moments.normalization()
+    parts = (Moments.of(record[-int(length) :]) for record, length in zip(x, lengths) if length)
+    return normalization_of(functools.reduce(Moments.pool, parts))

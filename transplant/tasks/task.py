@@ -15,13 +15,11 @@ class Task:
         name: the value of `--task`.
         classes: class names; a label is an index into them.
         label_frames: function (AnnotationAxis, starts (frames,), frame_size) -> int32 (frames,).
-        frame_size: default samples in a frame.
     """
 
     name: str
     classes: tuple
     label_frames: Callable
-    frame_size: int = 2048
 
 
 # Adding a task is one module that defines TASK and one line here.

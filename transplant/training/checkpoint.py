@@ -5,12 +5,15 @@ import json
 import pathlib
 import re
 import shutil
+import uuid
+import zipfile
+import zlib
 
 import keras
 import numpy as np
 
-from transplant.errors import JobError
-from transplant.training.atomic import atomic_directory
+from transplant.atomic import atomic_directory, remove_leftovers
+from transplant.errors import JobError, WeightsError
 from transplant.training.weights import assign_weights, read_weights, save_weights
 
 _FOLDER = re.compile(r"epoch_(\d+)$")
@@ -62,37 +65,48 @@ def save_checkpoint(job, model, description, progression, keep_weights):
         model: compiled `keras.Model` whose optimizer is built.
         description: `ModelDescription` of the model.
         progression: `Progression` after the epoch.
-        keep_weights: keep the weights of every epoch (only the newest
-            optimizer state is kept); False keeps the newest epoch alone.
+        keep_weights: keep the weights of every epoch (of the optimizer only
+            the two newest states are kept); False keeps the two newest epochs alone.
     """
     with atomic_directory(epoch_folder(job, progression.epoch)) as folder:
         save_weights(folder / "weights.npz", model, description)
         optimizer = {k: keras.ops.convert_to_numpy(v) for k, v in _optimizer_variables(model.optimizer).items()}
         np.savez(folder / "optimizer.npz", **optimizer)
         (folder / "state.json").write_text(json.dumps(dataclasses.asdict(progression)))
+    # The one before stays whole, so that a damaged newest checkpoint costs an epoch and not the run.
     for epoch, folder in checkpoint_folders(job).items():
-        if epoch < progression.epoch and keep_weights:
-            (folder / "optimizer.npz").unlink(missing_ok=True)
-        elif epoch < progression.epoch:
-            # Renamed first: a folder that is half deleted must not look like a checkpoint.
-            doomed = folder.with_name(f".{folder.name}-old")
-            folder.rename(doomed)
-            shutil.rmtree(doomed)
+        if epoch < progression.epoch - 1:
+            _thin_out(folder, keep_weights)
 
 
-def restore_newest(job, model):
+def _thin_out(folder, keep_weights):
+    if keep_weights:
+        (folder / "optimizer.npz").unlink(missing_ok=True)
+        return
+    # Renamed first: a folder that is half deleted must not look like a checkpoint.
+    doomed = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def restore_newest(job, model, description):
     """Set model and optimizer to the newest checkpoint from which a run can go on.
 
-    Leftovers of a killed run (names that start with ".epoch_") are removed.
+    Half-written leftovers of a killed run are removed.
+
+    Args:
+        job: job folder.
+        model: compiled `keras.Model` whose optimizer is built.
+        description: its `ModelDescription`; the checkpoint's must be the same
+            but for versions, or the run would go on with other data.
 
     Returns:
         Its `Progression`, or a fresh one if there is no checkpoint.
 
     Raises:
-        JobError: if the checkpoint is damaged.
+        JobError: if the checkpoint is damaged or belongs to other data.
     """
-    for leftover in pathlib.Path(job).glob(".epoch_*"):
-        shutil.rmtree(leftover)
+    remove_leftovers(job)
     folders = [f for f in checkpoint_folders(job).values() if (f / "optimizer.npz").is_file()]
     if not folders:
         return Progression()
@@ -101,10 +115,21 @@ def restore_newest(job, model):
         state = json.loads((folder / "state.json").read_text())
         with np.load(folder / "optimizer.npz", allow_pickle=False) as arrays:
             _assign_optimizer(model.optimizer, dict(arrays))
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise JobError(f"{folder}: damaged checkpoint ({error}); remove this folder and resume again") from error
-    assign_weights(model, read_weights(folder / "weights.npz"))
-    return Progression(**state)
+        weights = read_weights(folder / "weights.npz")
+        _check_description(folder, weights.description.to_dict(), description.to_dict())
+        assign_weights(model, weights)
+        return Progression(**state)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, WeightsError) as error:
+        raise JobError(
+            f"{folder}: damaged checkpoint ({error}); remove this folder and resume again from the one before"
+        ) from error
+
+
+def _check_description(folder, theirs, ours):
+    different = [key for key in ours if key != "versions" and theirs.get(key) != json.loads(json.dumps(ours[key]))]
+    if different:
+        values = "; ".join(f"{key} {theirs.get(key)} (now {ours[key]})" for key in different)
+        raise JobError(f"{folder}: a run goes on with the data it began with. Received: {values}; start a new job")
 
 
 def _optimizer_variables(optimizer):

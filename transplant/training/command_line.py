@@ -1,6 +1,7 @@
 """What every entry point shares: parsing, quiet start, one-line errors."""
 
 import argparse
+import math
 import sys
 
 from transplant.errors import TransplantError
@@ -33,6 +34,10 @@ def run(main, args):
     except TransplantError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except OSError as error:
+        # A disk that is full, a folder that may not be written: nothing a traceback would explain better.
+        print(f"error: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted; continue with --resume where the command has it", file=sys.stderr)
         return 130
@@ -47,6 +52,22 @@ def positive_int(text):
     return value
 
 
+def positive_float(text):
+    """Parse a finite number above 0."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+    return value
+
+
+def seed(text):
+    """Parse a seed: an integer from 0 to 2**32 - 1, which every generator takes."""
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 4294967295, not {text}")
+    return value
+
+
 def fraction(text):
     """Parse a number in (0, 1]."""
     value = float(text)
@@ -55,9 +76,24 @@ def fraction(text):
     return value
 
 
+def share(text):
+    """Parse a number in [0, 1)."""
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to below 1, not {text}")
+    return value
+
+
 def fraction_or_count(text):
     """Parse a whole number, or a fraction below 1; not negative."""
     value = float(text)
-    if value < 0 or (value >= 1 and value != int(value)):
+    if not 0 <= value < math.inf or (value >= 1 and value != int(value)):
         raise argparse.ArgumentTypeError(f"must be a whole number, or a fraction below 1, not {text}")
     return value
+
+
+def add_precision_flag(parser):
+    """Add `--mixed-precision` to a parser or argument group."""
+    parser.add_argument(
+        "--mixed-precision", choices=("float16", "bfloat16"), help="compute in half precision (V100: float16)"
+    )

@@ -1,32 +1,91 @@
 """A job folder: what was asked, and everything a run left behind."""
 
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 
-from transplant.errors import JobError
-from transplant.training.atomic import write_json
+from transplant.atomic import write_json
+from transplant.errors import JobError, OptionError, TransplantError
 from transplant.training.description import collect_versions
 
 # Options that may differ when a job goes on: they do not change its numbers so far.
-_FREE_ON_RESUME = {"epochs", "job_dir", "resume", "verbose"}
+FREE_ON_RESUME = frozenset({"epochs", "job_dir", "resume", "verbose"})
 
 
-def default_job_dir(kind, name):
-    """Return the first unused folder jobs/KIND/NAME-001, -002, ...
+def claim_default_folder(kind, name):
+    """Create and return the first free folder jobs/KIND/NAME-001, -002, ...
 
     Args:
-        kind: "pretraining" or "finetuning".
+        kind: "pretraining", "finetuning" or "demo".
         name: what the job does, e.g. the task.
     """
     parent = pathlib.Path("jobs") / kind
+    parent.mkdir(parents=True, exist_ok=True)
     number = 1
-    while (parent / f"{name}-{number:03d}").exists():
-        number += 1
-    return parent / f"{name}-{number:03d}"
+    while True:
+        folder = parent / f"{name}-{number:03d}"
+        try:
+            # Creating it is the claim: two runs started together get two folders.
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
 
 
-def open_job(folder, command, options, resume):
+@contextlib.contextmanager
+def job_folder(args, command, name):
+    """Yield the job folder of a trainer; leave nothing behind where the run could not begin.
+
+    Args:
+        args: parsed options with `job_dir` and `resume`.
+        command: entry point, e.g. "pretraining.trainer".
+        name: of the default folder, jobs/COMMAND'S PACKAGE/NAME-NNN.
+
+    Raises:
+        OptionError: `--resume` without `--job-dir`.
+        JobError: as `open_job`.
+    """
+    if args.resume and not args.job_dir:
+        raise OptionError("--resume needs the job to go on with; give its folder with --job-dir")
+    is_new = args.job_dir is None or not pathlib.Path(args.job_dir).exists()
+    folder = pathlib.Path(args.job_dir or claim_default_folder(command.partition(".")[0], name))
+    began_here = not (folder / "config.json").is_file()
+    open_job(folder, command, vars(args), args.resume)
+    try:
+        yield folder
+    except TransplantError:
+        if began_here and not any(folder.glob("epoch_*")):
+            _withdraw(folder, is_new)
+        raise
+
+
+def _withdraw(folder, is_new):
+    """Remove what this call put into a job folder before the first epoch; a finished store stays."""
+    if is_new and not (folder / "store" / "manifest.json").is_file():
+        shutil.rmtree(folder)
+    else:
+        (folder / "config.json").unlink()
+
+
+def read_config(folder):
+    """Return a job's config.json, or None where there is no job.
+
+    Raises:
+        JobError: if it is damaged.
+    """
+    config = pathlib.Path(folder) / "config.json"
+    if not config.is_file():
+        return None
+    try:
+        values = json.loads(config.read_text())
+        return {"command": values["command"], "options": dict(values["options"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise JobError(f"{config}: damaged ({error!r}); choose another --job-dir") from error
+
+
+def open_job(folder, command, options, resume, free=FREE_ON_RESUME):
     """Create a job folder with its config.json, or check that a resumed run asks for the same.
 
     Args:
@@ -34,6 +93,7 @@ def open_job(folder, command, options, resume):
         command: entry point, e.g. "pretraining.trainer".
         options: dict of the options, JSON-ready.
         resume: whether an existing job goes on.
+        free: options that may differ then.
 
     Returns:
         The folder as a `pathlib.Path`.
@@ -43,34 +103,30 @@ def open_job(folder, command, options, resume):
             with other options.
     """
     folder = pathlib.Path(folder)
-    config = folder / "config.json"
-    if config.is_file():
+    there = read_config(folder)
+    if there is not None:
         if not resume:
             raise JobError(f"{folder}: already holds a job; continue it with --resume, or choose another --job-dir")
-        _check_options(config, command, options)
+        _check_options(folder, there, command, options, free)
         return folder
     if folder.is_file():
         raise JobError(f"{folder}: is a file; choose another --job-dir")
     folder.mkdir(parents=True, exist_ok=True)
     # Sums run in another order with other thread counts, so the count belongs to the record of a run.
     write_json(
-        config,
+        folder / "config.json",
         {"command": command, "options": options, "versions": collect_versions(), "processors": os.cpu_count()},
     )
     return folder
 
 
-def _check_options(config, command, options):
-    try:
-        there = json.loads(config.read_text())
-        earlier = {"command": there["command"]} | there["options"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise JobError(f"{config}: damaged ({error!r}); choose another --job-dir") from error
+def _check_options(folder, there, command, options, free):
+    earlier = {"command": there["command"]} | there["options"]
     asked = {"command": command} | json.loads(json.dumps(options))
     different = [
         f"{key} {earlier.get(key)} (now {asked.get(key)})"
         for key in sorted(earlier.keys() | asked.keys())
-        if key not in _FREE_ON_RESUME and earlier.get(key) != asked.get(key)
+        if key not in free and earlier.get(key) != asked.get(key)
     ]
     if different:
-        raise JobError(f"{config.parent}: --resume needs the same options. Received: {'; '.join(different)}")
+        raise JobError(f"{folder}: a job goes on with the same options. Received: {'; '.join(different)}")

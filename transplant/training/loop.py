@@ -9,9 +9,9 @@ from collections.abc import Callable
 import keras
 import pandas as pd
 
+from transplant.atomic import atomic_path
 from transplant.errors import TrainingError
 from transplant.evaluation.metrics import better
-from transplant.training.atomic import atomic_path
 from transplant.training.checkpoint import restore_newest, save_checkpoint
 from transplant.training.progress import Progress, format_seconds
 from transplant.training.weights import save_weights
@@ -84,9 +84,12 @@ def run_plan(plan, model, description, job, log=print):
     """
     job = pathlib.Path(job)
     model.optimizer.build(model.trainable_variables)
-    state = restore_newest(job, model)
+    state = restore_newest(job, model, description)
     if state.epoch:
         log(f"resumed after epoch {state.epoch} of {plan.epochs}")
+        if state.best_epoch == state.epoch:
+            # The run may have been killed between the checkpoint and this file.
+            save_weights(job / BEST_WEIGHTS, model, description)
         _write_tables(job, state)
     progress = Progress((plan.epochs - state.epoch) * plan.steps_per_epoch, "steps")
     began = time.monotonic()
@@ -109,8 +112,6 @@ def run_plan(plan, model, description, job, log=print):
         state.epoch += 1
         state.history.append(row)
         is_best = _update_best(plan, state, row)
-        if is_best:
-            save_weights(job / BEST_WEIGHTS, model, description)
         state.timing.append(
             {
                 "epoch": state.epoch,
@@ -119,6 +120,8 @@ def run_plan(plan, model, description, job, log=print):
             }
         )
         save_checkpoint(job, model, description, state, plan.keep_weights)
+        if is_best:
+            save_weights(job / BEST_WEIGHTS, model, description)
         _write_tables(job, state)
         left = (time.monotonic() - began) / (state.epoch - first) * (plan.epochs - state.epoch)
         values = ", ".join(f"{name} {value:.4f}" for name, value in row.items() if name != "epoch")

@@ -4,8 +4,6 @@ import contextlib
 
 import keras
 
-PRECISIONS = ("float16", "bfloat16")
-
 
 @contextlib.contextmanager
 def precision(name):

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from transplant.errors import WeightsError
+from transplant.errors import WeightsError, shorten
 from transplant.training.weights import is_random_state, named_variables
 
 STEM_KERNEL = "stem_conv/kernel"
@@ -39,14 +39,8 @@ class TransferReport:
     def __str__(self):
         return (
             f"loaded {len(self.loaded)} of {len(self.loaded) + len(self.missing)} backbone tensors from {self.path} "
-            f"({self.architecture}, task {self.task}); left: {_some(self.left)}; missing: {_some(self.missing)}"
+            f"({self.architecture}, task {self.task}); left: {shorten(self.left)}; missing: {shorten(self.missing)}"
         )
-
-
-def _some(keys, limit=6):
-    keys = list(keys)
-    shown = ", ".join(keys[:limit]) or "none"
-    return shown if len(keys) <= limit else f"{shown} and {len(keys) - limit} more"
 
 
 def _refuse_other_preparation(path, theirs, ours):
@@ -88,7 +82,7 @@ def _backbone(model):
         return model.get_layer("backbone")
     if model.name == "backbone":
         return model
-    raise WeightsError(f"transfer needs a model with a nested model named backbone. Received: layers {_some(names)}")
+    raise WeightsError(f"transfer needs a model with a nested model named backbone. Received: layers {shorten(names)}")
 
 
 def transfer_backbone(model, weights_file, description, log=print):
@@ -131,7 +125,7 @@ def transfer_backbone(model, weights_file, description, log=print):
     if absent:
         raise WeightsError(
             f"{path}: the file must hold the whole backbone. Received: {len(values)} of {len(variables)} tensors; "
-            f"missing {_some(absent)}; use the weights of a job with this architecture"
+            f"missing {shorten(absent)}; use the weights of a job with this architecture"
         )
     for key, value in values.items():
         variables[key].assign(value)

@@ -12,8 +12,8 @@ import zlib
 import keras
 import numpy as np
 
-from transplant.errors import WeightsError
-from transplant.training.atomic import atomic_path
+from transplant.atomic import atomic_path
+from transplant.errors import WeightsError, shorten
 from transplant.training.description import ModelDescription
 
 DESCRIPTION_KEY = "description"
@@ -165,15 +165,9 @@ def read_weights(path):
     if text is None or text.shape != () or text.dtype.kind != "U":
         raise WeightsError(
             f"{path}: a weights file holds a description of its model, and this .npz has none; "
-            f"give the file that a trainer wrote. Received: arrays {_some(arrays)}"
+            f"give the file that a trainer wrote. Received: arrays {shorten(arrays)}"
         )
     return WeightsFile(path, arrays, ModelDescription.from_json(str(text), path))
-
-
-def _some(names, limit=4):
-    names = list(names)
-    shown = ", ".join(names[:limit]) or "none"
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
 def assign_weights(model, weights_file):
@@ -196,7 +190,7 @@ def assign_weights(model, weights_file):
     if missing or extra:
         raise WeightsError(
             f"{weights_file.path}: the file must hold exactly the variables of the model {model.name}. "
-            f"Received: missing {_some(missing)}; not in the model {_some(extra)}; "
+            f"Received: missing {shorten(missing)}; not in the model {shorten(extra)}; "
             "to use the backbone of another model, start a new job with --weights-file"
         )
     wrong = [
@@ -206,7 +200,7 @@ def assign_weights(model, weights_file):
     ]
     if wrong:
         raise WeightsError(
-            f"{weights_file.path}: every array must have the shape of its variable. Received: {_some(wrong)}; "
+            f"{weights_file.path}: every array must have the shape of its variable. Received: {shorten(wrong)}; "
             "build the model with the classes, leads and stages of the file"
         )
     for key, variable in variables.items():

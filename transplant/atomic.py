@@ -4,8 +4,12 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import uuid
+
+# The names of temporary files and folders: ".", the final name, 32 hex digits.
+_TEMPORARY = re.compile(r"\..+-[0-9a-f]{32}(\.\w+)?$")
 
 
 def _sync(path):
@@ -54,6 +58,19 @@ def atomic_directory(path):
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(folder):
+    """Remove what a killed process left half-written in a folder.
+
+    Nobody else may be writing there.
+    """
+    for path in pathlib.Path(folder).glob(".*"):
+        if _TEMPORARY.match(path.name):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def write_json(path, value):
