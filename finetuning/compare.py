@@ -51,6 +51,9 @@ def build_parser():
 
 def compare(args):
     """Run the comparison that the parsed options describe."""
+    from transplant.training.quiet_start import start_tensorflow
+
+    start_tensorflow()
     from finetuning.comparison import Candidate, run_comparison
 
     candidates = [Candidate.parse(text) for text in args.init]

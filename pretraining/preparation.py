@@ -9,7 +9,7 @@ import pathlib
 import shutil
 
 from pretraining.packing import pack_patient
-from pretraining.sources import DEFAULT_LEAD, select_patients
+from pretraining.sources import DEFAULT_LEAD, SYNTHETIC, select_patients
 from pretraining.store import Store, patient_folder, read_patient, write_manifest, write_patient
 from transplant.atomic import remove_leftovers, write_json
 from transplant.errors import DataError
@@ -45,7 +45,7 @@ def prepare_store(source, store, settings=None, patient_ids=None, workers=None, 
         store: folder of the store.
         settings: `PreparationSettings`; must equal those of a store that is there.
         patient_ids: ids to prepare, or None for all.
-        workers: processes; None for the number of processors.
+        workers: processes; None for one per processor, or one for synthetic recordings.
         skip_bad: leave out and list patients that cannot be read instead of stopping.
         log: function that takes a line.
 
@@ -84,7 +84,9 @@ def _patient_order(available, patients):
 def _run(source, store, waiting, settings, workers, skip_bad):
     """Prepare the waiting patients; return [[patient, reason], ...] of those left out."""
     skipped = []
-    workers = min(workers or os.cpu_count() or 1, max(len(waiting), 1))
+    # Synthetic patients are made faster than processes start.
+    workers = workers or (1 if source.dataset == SYNTHETIC else os.cpu_count() or 1)
+    workers = min(workers, max(len(waiting), 1))
     progress = Progress(len(waiting), "patients prepared")
 
     def settle(patient, prepare):

@@ -37,9 +37,9 @@ def build_parser():
     data.add_argument("--rate", type=positive_float, default=250.0, metavar="HZ", help="sampling rate of the store, Hz")
     data.add_argument("--skip-bad", action="store_true", help="leave out patients that cannot be read, and list them")
     synthetic = parser.add_argument_group("synthetic recordings (--source synthetic)")
-    synthetic.add_argument("--synthetic-patients", type=positive_int, default=24, metavar="N", help="patients")
+    synthetic.add_argument("--synthetic-patients", type=positive_int, default=100, metavar="N", help="patients")
     synthetic.add_argument(
-        "--synthetic-seconds", type=positive_float, default=600.0, metavar="S", help="seconds per patient"
+        "--synthetic-seconds", type=positive_float, default=180.0, metavar="S", help="seconds per patient"
     )
     synthetic.add_argument("--seed", type=seed, default=2024, help="seed of the synthetic recordings")
     parser.add_argument("--workers", type=positive_int, metavar="N", help="processes; default: one per processor")

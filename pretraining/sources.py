@@ -18,8 +18,8 @@ class SyntheticSource:
 
     dataset = SYNTHETIC
 
-    n_patients: int = 24
-    duration_s: float = 600.0
+    n_patients: int = 100
+    duration_s: float = 180.0
     seed: int = 2024
 
     @property
@@ -42,7 +42,7 @@ class SyntheticSource:
         return len(records) * self.duration_s * rate_hz, 2 if rate_hz == 250 else 4
 
 
-def open_source(spec, synthetic_patients=24, synthetic_seconds=600.0, seed=2024):
+def open_source(spec, synthetic_patients=100, synthetic_seconds=180.0, seed=2024):
     """Return the source that `--source` or `--train` names.
 
     Args:

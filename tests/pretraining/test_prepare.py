@@ -202,7 +202,7 @@ def test_patient_ids_match_whatever_their_zeros():
 def test_the_synthetic_source_needs_no_files(tmp_path):
     store = prepare_store(SyntheticSource(3, 30.0, 1), tmp_path / "s", PreparationSettings(), workers=1)
     assert [p.dtype for p in store.patients] == ["int16"] * 3
-    assert open_source("synthetic").patients().keys() == {str(i) for i in range(24)}
+    assert open_source("synthetic").patients().keys() == {str(i) for i in range(100)}
 
 
 def test_normalization_comes_from_the_patients_asked(source, tmp_path):
