@@ -21,7 +21,7 @@ of the held-out folds, and report macro-F1 with paired bootstrap intervals.
 Every run has the same number of epochs; its best weights are chosen on a
 validation part of its training folds. Two controls stand beside them: a
 classifier that sees only how long a record is, and, with --shuffled-labels,
-the last of --init on permuted training labels. Finished runs are kept:
+the last of --init on permuted training and validation labels. Finished runs are kept:
 interrupted, run the same command again."""
 
 

@@ -29,7 +29,7 @@ class Candidate:
     Attributes:
         name: of the row and of its folder.
         weights: weights file or job folder; None for random weights.
-        shuffled: whether training labels are permuted.
+        shuffled: whether training and validation labels are permuted.
     """
 
     name: str

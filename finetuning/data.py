@@ -49,6 +49,8 @@ def load_data(args, log=print):
     """
     train, validation, test = _load_sets(args, log)
     name, fingerprint = f"{train.dataset} {train.label_version}", train.fingerprint()
+    if (args.fold is None) != (args.folds is None):
+        raise OptionError(f"--folds and --fold go together. Received: --folds {args.folds}, --fold {args.fold}")
     if args.folds:
         if args.train is None:
             raise OptionError("--folds goes with --train. Received: no --train")
@@ -70,9 +72,12 @@ def load_data(args, log=print):
     if args.subset < 1:
         train = train.select(stratified_subset(train.y, args.subset, args.split_seed))
     if args.shuffle_labels:
-        log("labels of the training set are shuffled: this run measures chance")
-        shuffled = np.random.default_rng((args.seed, 1)).permutation(train.y)
-        train = dataclasses.replace(train, y=shuffled)
+        # Of the validation set too: real labels there would choose the epoch that fits them best.
+        log("labels of the training and validation sets are shuffled: this run measures chance")
+        rng = np.random.default_rng((args.seed, 1))
+        train = dataclasses.replace(train, y=rng.permutation(train.y))
+        if validation is not None:
+            validation = dataclasses.replace(validation, y=rng.permutation(validation.y))
     return FinetuningData(train, validation, test, name, fingerprint)
 
 

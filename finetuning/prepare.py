@@ -3,7 +3,6 @@
 python -m finetuning.prepare --dataset challenge2017 --source DIR --out-dir D
 """
 
-import argparse
 import contextlib
 import json
 import pathlib
@@ -11,7 +10,7 @@ import sys
 
 from transplant.datasets.registry import DATASETS, get_dataset
 from transplant.errors import DataError, OptionError
-from transplant.training.command_line import make_parser, positive_int, run
+from transplant.training.command_line import make_parser, positive_int, run, sampling_rate, seed, share
 
 _DESCRIPTION = """\
 Prepare a labelled data set for fine-tuning: read, resample, pad or cut, split.
@@ -45,12 +44,12 @@ def build_parser():
     data.add_argument("--skip-bad", action="store_true", help="leave out records that cannot be used, and list them")
     shape = parser.add_argument_group("prepared records")
     shape.add_argument("--length", type=positive_int, default=16384, help="samples of a prepared record")
-    shape.add_argument("--rate", type=positive_int, default=250, help="sampling rate of a prepared record, Hz")
+    shape.add_argument("--rate", type=sampling_rate, default=250.0, help="sampling rate of a prepared record, Hz")
     split = parser.add_argument_group("split")
     split.add_argument(
-        "--test-size", type=_share, default=0.2, help="share of the records held out as test; 0: no split"
+        "--test-size", type=share, default=0.2, help="share of the records held out as test; 0: no split"
     )
-    split.add_argument("--seed", type=int, default=2024, help="of the split, and of synthetic records")
+    split.add_argument("--seed", type=seed, default=2024, help="of the split, and of synthetic records")
     output = parser.add_argument_group("output")
     output.add_argument("--out-dir", metavar="D", required=True, help="folder for the .npz files and prepare.json")
     output.add_argument("--overwrite", action="store_true", help="replace a prepared set that is there")
@@ -97,13 +96,6 @@ def prepare(args):
 def main(argv=None):
     """Run the command and return its exit status."""
     return run(prepare, build_parser().parse_args(argv))
-
-
-def _share(text):
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 0 and below 1, not {text}")
-    return value
 
 
 def _check_out_dir(out_dir, overwrite):

@@ -2,7 +2,7 @@
 
 import sys
 
-from transplant.training.command_line import make_parser, positive_float, positive_int, run, seed
+from transplant.training.command_line import make_parser, positive_float, positive_int, run, sampling_rate, seed
 
 DESCRIPTION = """\
 Read annotated recordings once, resample whole records and write a store that
@@ -34,7 +34,7 @@ def build_parser():
     )
     data.add_argument("--patient-ids", nargs="+", metavar="ID", help="patients to prepare, comma or space separated")
     data.add_argument("--segments-per-patient", type=positive_int, metavar="N", help="first N records of a patient")
-    data.add_argument("--rate", type=positive_float, default=250.0, metavar="HZ", help="sampling rate of the store, Hz")
+    data.add_argument("--rate", type=sampling_rate, default=250.0, metavar="HZ", help="sampling rate of the store, Hz")
     data.add_argument("--skip-bad", action="store_true", help="leave out patients that cannot be read, and list them")
     synthetic = parser.add_argument_group("synthetic recordings (--source synthetic)")
     synthetic.add_argument("--synthetic-patients", type=positive_int, default=100, metavar="N", help="patients")

@@ -125,7 +125,8 @@ def run_pretraining(args, job, log=print):
     side = "validation" if held_out else "training"
     log(f"best epoch {state.best_epoch} by {side} {args.val_metric}: {state.best_score:.4f}")
     log(f"wrote {job / BACKBONE}, {job / 'history.csv'}, {job / 'learning_curves.png'}, {job / 'frame.png'}")
-    log(f"next: python -m finetuning.trainer --weights-file {job / BACKBONE}")
+    network = f" --arch {args.arch}" * (args.arch != "resnet18") + f" --stages {args.stages}" * bool(args.stages)
+    log(f"next: python -m finetuning.trainer --weights-file {job / BACKBONE}{network}")
     return state
 
 

@@ -168,6 +168,18 @@ def test_leftovers_of_a_killed_run_are_removed(source, tmp_path):
     assert not leftover.exists()
 
 
+@pytest.mark.parametrize("header", ["", "100 1 0 7200\n", "100 1 360 99999999999\n"])
+def test_a_bad_header_costs_its_patient_alone(header, source, tmp_path, capsys):
+    """Empty, rate 0, absurd sample count."""
+    lines = (source / "100.hea").read_text().splitlines(keepends=True)
+    first = header.replace(" 1 ", " 2 ")
+    (source / "100.hea").write_text(first + "".join(lines[1:]) if header else "")
+    assert run(source, tmp_path / "store") == 2
+    assert "100" in error_line(capsys)
+    assert run(source, tmp_path / "skipping", "--skip-bad") == 0
+    assert [p.patient for p in Store.open(tmp_path / "skipping").patients] == ["101", "102"]
+
+
 @pytest.mark.parametrize("options", [["--patient-ids", ","], ["--rate", "0"], ["--seed", "-1"]])
 def test_impossible_values_are_errors(options, source, tmp_path, capsys):
     try:

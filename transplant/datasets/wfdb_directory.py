@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import statistics
 
 import numpy as np
 
@@ -119,7 +120,7 @@ class WfdbDirectory:
     def expected_samples(self, records, rate_hz):
         """Estimate the size of records from a few headers, without reading signals.
 
-        Signal files of one data set have one layout, so the mean of up to 20
+        Signal files of one data set have one layout, so the median of up to 20
         headers, spread over the list, stands for the rest.
 
         Args:
@@ -132,17 +133,17 @@ class WfdbDirectory:
         """
         import wfdb
 
-        total, same_rate, read = 0.0, True, 0
+        samples, same_rate = [], True
         for record in records[:: max(len(records) // 20, 1)]:
             try:
                 header = wfdb.rdheader(record)
-            except (OSError, ValueError):
+                samples.append(header.sig_len * rate_hz / header.fs)
+            except (OSError, ValueError, IndexError, TypeError, ZeroDivisionError):
                 # Reading will report a bad header with its name; the estimate does without.
                 continue
-            total += header.sig_len * rate_hz / header.fs
             same_rate &= header.fs == rate_hz
-            read += 1
-        return (total / read * len(records) if read else 0.0), 2 if same_rate else 4
+        # The median: one header with an absurd length does not decide.
+        return (statistics.median(samples) * len(records) if samples else 0.0), 2 if same_rate else 4
 
     def patients(self):
         """Return {patient id: [record path without extension]}, both sorted; no signal is read."""
@@ -246,7 +247,7 @@ def _unreadable(file, problem, error):
 
 # What wfdb raises on damaged files, found by cutting and scrambling them; its
 # own HeaderSyntaxError is a ValueError.
-_WFDB_ERRORS = (ValueError, TypeError, IndexError, KeyError, AttributeError, OSError, OverflowError)
+_WFDB_ERRORS = (ValueError, TypeError, IndexError, KeyError, AttributeError, OSError, OverflowError, MemoryError)
 
 
 def _read_signal(record):
@@ -262,6 +263,8 @@ def _read_signal(record):
         raise _unreadable(f"{record}.hea", "the header cannot be read", error) from error
     if not header.n_sig or not parts:
         raise DataError(f"{record}.hea: a signal is needed. Received: a header without one; leave the record out")
+    if not header.fs:
+        raise DataError(f"{record}.hea: a sampling rate above 0 is needed. Received: {header.fs} Hz; leave it out")
     folder = os.path.dirname(record)
     if not segmented:
         for file in dict.fromkeys(parts):

@@ -38,6 +38,9 @@ def run(main, args):
         # A disk that is full, a folder that may not be written: nothing a traceback would explain better.
         print(f"error: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"error: not enough memory ({error}); ask for less", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted; continue with --resume where the command has it", file=sys.stderr)
         return 130
@@ -57,6 +60,14 @@ def positive_float(text):
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+    return value
+
+
+def sampling_rate(text):
+    """Parse a sampling rate from 1 to 10,000 Hz."""
+    value = float(text)
+    if not 1 <= value <= 10_000:
+        raise argparse.ArgumentTypeError(f"must be from 1 to 10000 Hz, not {text}")
     return value
 
 

@@ -51,6 +51,8 @@ def job_folder(args, command, name):
         raise OptionError("--resume needs the job to go on with; give its folder with --job-dir")
     is_new = args.job_dir is None or not pathlib.Path(args.job_dir).exists()
     folder = pathlib.Path(args.job_dir or claim_default_folder(command.partition(".")[0], name))
+    if args.resume and not (folder / "config.json").is_file():
+        print(f"no job in {folder} yet: starting it")
     began_here = not (folder / "config.json").is_file()
     open_job(folder, command, vars(args), args.resume)
     try:

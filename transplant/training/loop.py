@@ -106,7 +106,7 @@ def run_plan(plan, model, description, job, log=print):
         if not math.isfinite(row["loss"]):
             raise TrainingError(
                 f"{job}: the loss of epoch {row['epoch']} must be a number. Received: {row['loss']}; "
-                "the last checkpoint is kept; lower --learning-rate or train without --mixed-precision"
+                "the last checkpoint, if there is one, is kept; lower --learning-rate or leave out --mixed-precision"
             )
         row |= plan.validate() if plan.validate else {}
         state.epoch += 1
