@@ -4,7 +4,6 @@ import numpy as np
 import tensorflow as tf
 
 from pretraining.frames import BatchReader
-from pretraining.packing import INVALID_COUNT
 from pretraining.sampler import FrameSampler
 from transplant.errors import DataError
 
@@ -38,8 +37,8 @@ def frame_dataset(
 ):
     """Return a stream of batches of labelled frames.
 
-    Whole batches are gathered in numpy, two at a time, and become float32 in
-    the graph. Batch number `step` depends on the seed and the step alone, so a
+    Whole batches are gathered and standardised in numpy, in one thread ahead of
+    the training step. Batch number `step` depends on the seed and the step alone, so a
     stream that starts at `first_step` goes on exactly where another stopped.
     Invalid samples become 0, the mean of standardised input.
 
@@ -59,27 +58,20 @@ def frame_dataset(
         tf.data.Dataset of (frames float32 (batch, time, leads), labels int32 (batch,)).
     """
     sampler = FrameSampler(patients, frame_size, batch_size, samples_per_patient, store.sampling_rate_hz, seed)
-    as_counts = all(p.dtype == "int16" for p in patients)
     has_gaps = any(p.invalid_samples for p in patients)
-    reader = BatchReader(sampler, task.label_frames, frame_size, store.n_leads, normalization, as_counts)
-    stored_type = tf.as_dtype(reader.dtype)
+    reader = BatchReader(sampler, task.label_frames, frame_size, batch_size, store.n_leads, normalization, has_gaps)
 
     def read(step):
-        frames, scale, offset, labels = tf.numpy_function(
-            reader.read, [step], [stored_type, tf.float32, tf.float32, tf.int32], stateful=False
-        )
+        frames, labels = tf.numpy_function(reader.read, [step], [tf.float32, tf.int32], stateful=False)
         frames.set_shape((batch_size, frame_size, store.n_leads))
-        scale.set_shape((batch_size, 1, store.n_leads))
-        offset.set_shape((batch_size, 1, store.n_leads))
         labels.set_shape((batch_size,))
-        inputs = tf.cast(frames, tf.float32) * scale + offset
-        if has_gaps:
-            invalid = frames == INVALID_COUNT if as_counts else tf.math.is_nan(frames)
-            inputs = tf.where(invalid, tf.zeros_like(inputs), inputs)
-        return inputs, labels
+        return frames, labels
 
     numbers = tf.data.Dataset.range(first_step, first_step + steps)
-    return numbers.map(read, num_parallel_calls=2, deterministic=True).prefetch(2)
+    options = tf.data.Options()
+    # Two threads would wait for each other, for Python runs one at a time, and spin meanwhile.
+    options.threading.private_threadpool_size = 1
+    return numbers.map(read).prefetch(2).with_options(options)
 
 
 def class_counts(dataset, n_classes):

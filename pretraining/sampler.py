@@ -15,6 +15,13 @@ _ORDER, _PLACES, _STARTS = range(3)
 class WorkingSet:
     """A few patients opened together: memory-mapped signals and one axis of annotations.
 
+    Attributes:
+        segments: list of `PatientSegments`.
+        axis: `AnnotationAxis` of all of them.
+        first_segments: int64 (patients + 1,), number of each patient's first segment in the set.
+        first_samples: int64 (segments,), where each segment of the set starts in its patient's signal.
+        gain, baseline: float32 (segments, leads), of each segment of the set.
+
     Args:
         patients: list of `StoredPatient`.
         frame_size: samples in a frame.
@@ -30,7 +37,10 @@ class WorkingSet:
         first_segment = np.concatenate([[0], np.cumsum([len(s) for s in starts])])
         self._patient_from = self._starts_before[first_segment[:-1]]
         self._patient_starts = np.diff(self._starts_before[first_segment])
-        self._first_segment = first_segment
+        self.first_segments = first_segment
+        self.first_samples = np.concatenate([s.offsets[:-1] for s in self.segments])
+        self.gain = np.concatenate([s.gain for s in self.segments])
+        self.baseline = np.concatenate([s.baseline for s in self.segments])
 
     def place(self, slots, uniform):
         """Turn uniform numbers into frame starts.
@@ -47,7 +57,7 @@ class WorkingSet:
         number = self._patient_from[slots] + (uniform * self._patient_starts[slots]).astype(np.int64)
         segment = np.searchsorted(self._starts_before, number, side="right") - 1
         within = number - self._starts_before[segment]
-        return segment - self._first_segment[slots], within, self.axis.origins[segment] + within
+        return segment - self.first_segments[slots], within, self.axis.origins[segment] + within
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pretraining.datasets import frame_dataset, usable_patients
+from pretraining.frames import BatchMemory
 from pretraining.packing import INVALID_COUNT
 from pretraining.preparation import prepare_store
 from pretraining.sampler import FrameSampler
@@ -146,3 +147,24 @@ def test_patients_shorter_than_a_frame_are_left_out_and_named(store):
     assert len(usable) == 5 and left_out == []
     with pytest.raises(DataError, match="15001"):
         usable_patients(store.patients, 60 * 250 + 1)
+
+
+def test_batches_that_are_held_are_not_written_over(store):
+    """Memory of batches is used again; a batch somebody still holds, or a part of it, must not be."""
+    held = [(x, x.numpy()[3, ::2]) for x, _ in stream(store, steps=12)]
+    for step, (frames, part) in enumerate(held):
+        alone = collect(stream(store, steps=1, first_step=step))[0]
+        np.testing.assert_array_equal(frames.numpy(), alone)
+        np.testing.assert_array_equal(part, alone[3, ::2])
+
+
+def test_batch_memory_is_used_again_once_nobody_holds_it():
+    memory = BatchMemory((4, 10, 1))
+    first, second = memory.take(), memory.take()
+    assert not np.shares_memory(first, second)
+    assert first.ctypes.data % 64 == second.ctypes.data % 64 == 0
+    address, part = first.ctypes.data, first[1:2, 3]
+    del first
+    assert memory.take().ctypes.data != address, "a view is still held"
+    del part
+    assert memory.take().ctypes.data == address
