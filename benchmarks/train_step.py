@@ -17,7 +17,7 @@ gradients, Adam, accuracy) on a batch that is already in memory, beside one
 large matrix product of the same dtype in the same process. Repeats of
 everything are interleaved; the share is the median over the repeats of step
 rate / matrix-product rate. Batch norm is Keras' own ("stock") or one kernel
-("fused", transplant.modules.batch_norm).
+("fused", transplant.modules.fused_batch_norm).
 
 FLOPs: a multiply-add counts 2; a forward pass counts its convolutions and
 matrix products; a training step is 3 forward passes (forward, gradient of the
@@ -114,7 +114,7 @@ def build_step(frame_size, batch_size, policy, batch_norm, steps_per_call, stage
             input_length=frame_size,
             stages=stages,
             seed=0,
-            fused_batch_norm=batch_norm == "fused",
+            batch_norm=batch_norm,
         )
         model.compile(
             keras.optimizers.Adam(1e-3, beta_1=0.9, beta_2=0.98, epsilon=1e-9),

@@ -65,7 +65,7 @@ def run_finetuning(args, job, log=print):
         seed=args.seed,
     )
 
-    def build(fused_batch_norm):
+    def build(batch_norm):
         with precision(args.mixed_precision):
             return build_classifier(
                 args.arch,
@@ -73,10 +73,10 @@ def run_finetuning(args, job, log=print):
                 leads=len(data.train.leads),
                 stages=args.stages,
                 seed=args.seed,
-                fused_batch_norm=fused_batch_norm,
+                batch_norm=batch_norm,
             )
 
-    model = build(fused_batch_norm=True)
+    model = build(batch_norm="fused")
     with precision(args.mixed_precision):
         model.compile(
             keras.optimizers.Adam(args.learning_rate),
@@ -114,7 +114,7 @@ def run_finetuning(args, job, log=print):
     state = run_plan(plan, model, description, job, log)
 
     # The model that is kept has stock layers only, so that Keras alone can load it. In inference both are the same.
-    best = build(fused_batch_norm=False)
+    best = build(batch_norm="stock")
     assign_weights(best, read_weights(job / BEST_WEIGHTS))
     best.save(job / "best_model.keras")
     title = "from random weights" if not args.weights_file else "from pretrained weights"

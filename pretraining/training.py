@@ -94,7 +94,7 @@ def run_pretraining(args, job, log=print):
             leads=store.n_leads,
             stages=args.stages,
             seed=args.seed,
-            fused_batch_norm=True,
+            batch_norm="fused",
         )
         model.compile(
             # The paper's optimiser for pretraining.

@@ -7,7 +7,7 @@ from transplant.modules import registry
 from transplant.modules.resnet1d import add_head
 
 
-def build_classifier(arch, n_classes, input_length=None, leads=1, stages=None, seed=None, fused_batch_norm=False):
+def build_classifier(arch, n_classes, input_length=None, leads=1, stages=None, seed=None, batch_norm="stock"):
     """Build a model that gives class logits.
 
     Args:
@@ -17,9 +17,8 @@ def build_classifier(arch, n_classes, input_length=None, leads=1, stages=None, s
         leads: input channels. Defaults to 1.
         stages: first so many stages of the backbone. Defaults to all.
         seed: of the initial weights. Defaults to Keras' global random state.
-        fused_batch_norm: faster batch norm for training, see
-            `transplant.modules.batch_norm`; save weights, not a `.keras` file,
-            of such a model. Defaults to False.
+        batch_norm: kind of batch normalisation, as in `make_batch_norm`; of a model with
+            another than "stock" save weights, not a `.keras` file. Defaults to "stock".
 
     Returns:
         A functional `keras.Model` from (batch, time, leads) to float32 logits
@@ -34,6 +33,6 @@ def build_classifier(arch, n_classes, input_length=None, leads=1, stages=None, s
     """
     if n_classes < 1:
         raise OptionError(f"a classifier needs at least one class. Received: n_classes={n_classes}")
-    backbone = registry.build_backbone(arch, stages=stages, leads=leads, seed=seed, fused_batch_norm=fused_batch_norm)
+    backbone = registry.build_backbone(arch, stages=stages, leads=leads, seed=seed, batch_norm=batch_norm)
     inputs = keras.Input((input_length, leads), name="signal")
     return keras.Model(inputs, add_head(backbone(inputs), n_classes, seed), name=f"{arch}_classifier")

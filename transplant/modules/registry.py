@@ -17,7 +17,7 @@ class Architecture:
     Attributes:
         name: what `--arch` takes.
         module, function: where the backbone's builder lives; it is called as
-            `function(arch, stages=, leads=, seed=, fused_batch_norm=)` and returns a `keras.Model`
+            `function(arch, stages=, leads=, seed=, batch_norm=)` and returns a `keras.Model`
             named "backbone" from (batch, time, leads) to (batch, time', channels).
         stages: number of stages of the full network.
         description: one line for help and model cards.
@@ -57,7 +57,7 @@ def get_architecture(name):
     return ARCHITECTURES[name]
 
 
-def build_backbone(name, stages=None, leads=1, seed=None, fused_batch_norm=False):
+def build_backbone(name, stages=None, leads=1, seed=None, batch_norm="stock"):
     """Build the backbone of an architecture.
 
     Args:
@@ -65,8 +65,7 @@ def build_backbone(name, stages=None, leads=1, seed=None, fused_batch_norm=False
         stages: first so many stages. Defaults to all of them.
         leads: input channels. Defaults to 1.
         seed: of the initial weights. Defaults to Keras' global random state.
-        fused_batch_norm: faster batch norm for training, see
-            `transplant.modules.batch_norm`. Defaults to False.
+        batch_norm: kind of batch normalisation, as in `make_batch_norm`. Defaults to "stock".
 
     Returns:
         A `keras.Model` named "backbone", (batch, time, leads) to (batch, time', channels).
@@ -78,4 +77,4 @@ def build_backbone(name, stages=None, leads=1, seed=None, fused_batch_norm=False
     if stages is not None and not 1 <= stages <= entry.stages:
         raise OptionError(f"{name} has 1 to {entry.stages} stages. Received: stages={stages}")
     build = getattr(importlib.import_module(entry.module), entry.function)
-    return build(name, stages=stages, leads=leads, seed=seed, fused_batch_norm=fused_batch_norm)
+    return build(name, stages=stages, leads=leads, seed=seed, batch_norm=batch_norm)

@@ -1,7 +1,7 @@
 """The 1-D ResNet of Weimann and Conrad (2021): ResNet-18, -34 and -50 for signals.
 
 Everything is stock Keras layers joined by the functional API (unless
-`fused_batch_norm` is asked for), so that a saved `.keras` file loads in any
+another `batch_norm` is asked for), so that a saved `.keras` file loads in any
 process without code of ours, and every layer has an explicit name, because
 weights files match by name.
 """
@@ -11,6 +11,7 @@ import zlib
 import keras
 
 from transplant.errors import OptionError
+from transplant.modules.batch_norm import make_batch_norm
 
 STAGE_FILTERS = (64, 128, 256, 512)
 BOTTLENECK_EXPANSION = 4
@@ -34,14 +35,9 @@ def layer_seed(seed, layer_name):
 class _Builder:
     """Joins the named layers of one network."""
 
-    def __init__(self, seed, fused_batch_norm):
+    def __init__(self, seed, batch_norm):
         self._seed = seed
-        self._batch_norm = keras.layers.BatchNormalization
-        if fused_batch_norm:
-            # Imported here, because it ties the model to the TensorFlow backend.
-            from transplant.modules.batch_norm import FusedBatchNormalization
-
-            self._batch_norm = FusedBatchNormalization
+        self._batch_norm = batch_norm
 
     def conv_bn(self, x, filters, kernel_size, strides, conv_name, bn_name):
         x = keras.layers.Conv1D(
@@ -53,7 +49,7 @@ class _Builder:
             kernel_initializer=keras.initializers.VarianceScaling(seed=layer_seed(self._seed, conv_name)),
             name=conv_name,
         )(x)
-        return self._batch_norm(momentum=0.9, epsilon=1e-5, name=bn_name)(x)
+        return make_batch_norm(self._batch_norm, momentum=0.9, epsilon=1e-5, name=bn_name)(x)
 
     def stem(self, x):
         x = self.conv_bn(x, 64, 7, 2, "stem_conv", "stem_bn")
@@ -86,7 +82,7 @@ def ResNet(
     stages=None,
     bottleneck=False,
     seed=None,
-    fused_batch_norm=False,
+    batch_norm="stock",
     name="resnet1d",
 ):
     """Build a post-activation 1-D ResNet as a functional model.
@@ -110,8 +106,7 @@ def ResNet(
         stages: build only the first so many stages. Defaults to all of `blocks`.
         bottleneck: three-convolution blocks, as in ResNet-50.
         seed: of the initial weights. Defaults to Keras' global random state.
-        fused_batch_norm: train with `FusedBatchNormalization`: faster, the same
-            variables, but a layer of ours in the model. Defaults to False.
+        batch_norm: kind of batch normalisation, as in `make_batch_norm`. Defaults to "stock".
         name: name of the model.
 
     Returns:
@@ -143,7 +138,7 @@ def ResNet(
     if include_top and not num_outputs:
         raise OptionError(f"include_top=True needs num_outputs. Received: num_outputs={num_outputs}")
 
-    builder = _Builder(seed, fused_batch_norm)
+    builder = _Builder(seed, batch_norm)
     inputs = keras.Input((None, leads), name="signal")
     x = builder.stem(inputs)
     for stage in range(stages):
@@ -184,7 +179,7 @@ def add_head(features, n_outputs, seed=None):
     )(x)
 
 
-def build_resnet1d(arch="resnet18", stages=None, leads=1, seed=None, fused_batch_norm=False, name="backbone"):
+def build_resnet1d(arch="resnet18", stages=None, leads=1, seed=None, batch_norm="stock", name="backbone"):
     """Build a backbone of the published depth with kernels 7, 5, 5, 3.
 
     Args:
@@ -192,7 +187,7 @@ def build_resnet1d(arch="resnet18", stages=None, leads=1, seed=None, fused_batch
         stages: first so many stages. Defaults to all four.
         leads: input channels. Defaults to 1.
         seed: of the initial weights. Defaults to Keras' global random state.
-        fused_batch_norm: as in `ResNet`. Defaults to False.
+        batch_norm: as in `ResNet`. Defaults to "stock".
         name: name of the model. Defaults to "backbone", under which transfer looks for it.
 
     Returns:
@@ -203,4 +198,4 @@ def build_resnet1d(arch="resnet18", stages=None, leads=1, seed=None, fused_batch
     """
     if arch not in _DEPTHS:
         raise OptionError(f"arch must be one of {', '.join(_DEPTHS)}. Received: arch={arch}")
-    return ResNet(stages=stages, leads=leads, seed=seed, fused_batch_norm=fused_batch_norm, name=name, **_DEPTHS[arch])
+    return ResNet(stages=stages, leads=leads, seed=seed, batch_norm=batch_norm, name=name, **_DEPTHS[arch])

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from transplant.modules.batch_norm import FusedBatchNormalization
 from transplant.modules.classifier import build_classifier
+from transplant.modules.fused_batch_norm import FusedBatchNormalization
 from transplant.training.weights import named_variables
 
 
@@ -88,7 +88,7 @@ def test_the_layer_survives_its_configuration():
 
 
 def test_a_classifier_trains_alike_with_either_and_shares_the_weights():
-    models = [build_classifier("resnet18", 3, stages=1, seed=0, fused_batch_norm=fused) for fused in (False, True)]
+    models = [build_classifier("resnet18", 3, stages=1, seed=0, batch_norm=kind) for kind in ("stock", "fused")]
     assert list(named_variables(models[0])) == list(named_variables(models[1]))
     norms = [type(layer) for layer in models[1].get_layer("backbone").layers if "bn" in layer.name]
     assert norms == [FusedBatchNormalization] * 5
@@ -103,7 +103,7 @@ def test_a_classifier_trains_alike_with_either_and_shares_the_weights():
 
 
 def test_gradients_of_a_network_are_bit_equal_every_time():
-    model = build_classifier("resnet18", 3, stages=2, seed=0, fused_batch_norm=True)
+    model = build_classifier("resnet18", 3, stages=2, seed=0, batch_norm="fused")
     rng = np.random.default_rng(0)
     x = tf.constant(rng.normal(size=(32, 2048, 1)).astype(np.float32))
     y = tf.constant(rng.integers(0, 3, 32))
