@@ -12,7 +12,7 @@ from transplant.training.command_line import make_parser, positive_int, run
 from transplant.training.description import collect_versions
 
 DESCRIPTION = """\
-The beat model's training step as the trainers run it (model.fit: forward,
+The beat model's training step as the trainers run it (forward,
 gradients, Adam, accuracy) on a batch that is already in memory, beside one
 large matrix product of the same dtype in the same process. Repeats of
 everything are interleaved; the share is the median over the repeats of step
@@ -36,8 +36,8 @@ class Size:
 
     Attributes:
         cases: (frame size in samples, batch size) pairs.
-        samples_per_call: samples that one call of fit trains on, at least; its
-            fixed cost of some 20 ms should be as small as it is in an epoch.
+        samples_per_call: samples that one measured epoch trains on, at least; what
+            an epoch costs besides its steps should be as small as it is in a long one.
         at_least_s: CPU seconds of one measurement.
         stages: first so many stages of the network; None for all.
     """
@@ -104,6 +104,7 @@ def build_step(frame_size, batch_size, policy, batch_norm, steps_per_call, stage
     import tensorflow as tf
 
     from transplant.modules.classifier import build_classifier
+    from transplant.training.step import make_step, train_epoch
 
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -127,9 +128,10 @@ def build_step(frame_size, batch_size, policy, batch_norm, steps_per_call, stage
     x = rng.normal(size=(batch_size, frame_size, 1)).astype(np.float32)
     y = rng.integers(0, 5, batch_size).astype(np.int32)
     batches = tf.data.Dataset.from_tensors((x, y)).repeat()
+    step = make_step(model, batches.element_spec)
     gflop = 3 * forward_flops(model, frame_size) * batch_size / 1e9
     return (
-        lambda: model.fit(batches, steps_per_epoch=steps_per_call, epochs=1, verbose=0),
+        lambda: train_epoch(model, step, batches.take(steps_per_call)),
         gflop * steps_per_call,
     )
 

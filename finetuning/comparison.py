@@ -43,7 +43,7 @@ class Candidate:
         if weights == "random":
             return cls(name or "random", None)
         path = pathlib.Path(weights)
-        if not path.exists():
+        if not path.exists() and not path.with_name(f"{path.name}.index").is_file():
             raise OptionError(f"--init {text}: no such weights file or job folder")
         return cls(name or (path.stem if path.is_file() else path.name), str(find_weights(path)))
 

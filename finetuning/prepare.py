@@ -1,5 +1,6 @@
 """Prepare a labelled data set for fine-tuning.
 
+python -m finetuning.prepare --dataset challenge2017 --out-dir D
 python -m finetuning.prepare --dataset challenge2017 --source DIR --out-dir D
 """
 
@@ -8,6 +9,7 @@ import json
 import pathlib
 import sys
 
+from transplant.datasets.publishers import MIRROR_VARIABLE, PHYSIONET
 from transplant.datasets.registry import DATASETS, get_dataset
 from transplant.errors import DataError, OptionError
 from transplant.training.command_line import make_parser, positive_int, run, sampling_rate, seed, share
@@ -19,6 +21,10 @@ Whole records are resampled to --rate with an anti-aliasing filter; shorter ones
 are padded on the left with zeros, of longer ones the last --length samples are
 kept. The result stays in millivolts: the trainer standardises it, with numbers
 from its training part only. A split keeps every patient whole.
+
+Without --source the files of challenge2017 are downloaded from PhysioNet and
+verified against its checksums. Interrupted? Run the same command again: what
+was fetched is kept.
 """
 _FILES = ("all.npz", "train.npz", "test.npz", "prepare.json")
 _DEFAULT_COUNT = 200
@@ -30,7 +36,15 @@ def build_parser():
     parser = make_parser("python -m finetuning.prepare", _DESCRIPTION)
     data = parser.add_argument_group("data")
     data.add_argument("--dataset", choices=tuple(DATASETS), required=True, help="which data set to read")
-    data.add_argument("--source", metavar="DIR", help="folder of the data set (not for synthetic)")
+    data.add_argument("--source", metavar="DIR", help="folder of the data set; default: download it")
+    data.add_argument(
+        "--download-dir", metavar="D", help="keep downloads in D/NAME; default: the folder `downloads` beside --out-dir"
+    )
+    data.add_argument(
+        "--mirror",
+        metavar="URL",
+        help=f"root of PhysioNet's file tree; default: ${MIRROR_VARIABLE} where it is set, else {PHYSIONET}",
+    )
     data.add_argument(
         "--label-version", choices=("v1", "v2", "v3"), help="label version of challenge2017; v2 if not given"
     )
@@ -71,6 +85,8 @@ def prepare(args):
     spec = get_dataset(args.dataset)
     out_dir = pathlib.Path(args.out_dir)
     _check_out_dir(out_dir, args.overwrite)
+    if args.source and (args.download_dir or args.mirror):
+        raise OptionError("--download-dir and --mirror are for downloads. Received: --source too; leave them out")
     skipped = [] if args.skip_bad else None
     source = _open(spec, args, skipped)
     progress = Progress(len(source), "records")
@@ -113,19 +129,29 @@ def _open(spec, args, skipped):
     """Return the data set's `RecordSource`, refusing options that it does not have."""
     if not spec.needs_source:
         given = [
-            f"--{name}" for name in ("source", "label-version", "records") if getattr(args, name.replace("-", "_"))
+            f"--{name}"
+            for name in ("source", "download-dir", "mirror", "label-version", "records")
+            if getattr(args, name.replace("-", "_"))
         ]
         if given:
             raise OptionError(f"--dataset {spec.name} reads no files. Received: {', '.join(given)}; leave it out")
         print(f"synthetic records, seed {args.seed}: not evidence")
         return spec.open(args.records_count or _DEFAULT_COUNT, args.seed)
-    if args.source is None:
-        raise OptionError(f"--dataset {spec.name} is read from files. Received: no --source; give its folder")
     if args.records_count is not None:
         raise OptionError(
             f"--records-count is for --dataset synthetic. Received: --dataset {spec.name}; name records with --records"
         )
-    return spec.open(args.source, args.label_version, args.records, skipped)
+    return spec.open(args.source or _download(spec, args), args.label_version, args.records, skipped)
+
+
+def _download(spec, args):
+    """Return the folder of the data set's files, fetched where they are not there."""
+    from transplant.datasets.download import DOWNLOADERS, download_folder
+
+    if spec.name not in DOWNLOADERS:
+        raise OptionError(f"--dataset {spec.name} is read from files. Received: no --source; give its folder")
+    folder = download_folder(spec.name, args.out_dir, args.download_dir)
+    return DOWNLOADERS[spec.name](folder, args.mirror)
 
 
 def _description(args, source, parts, skipped):

@@ -4,10 +4,11 @@ import sys
 
 from transplant.modules.registry import ARCHITECTURES
 from transplant.training.command_line import (
-    add_precision_flag,
+    add_optimizer_flags,
+    add_run_flags,
+    add_spectrogram_flags,
     fraction,
     make_parser,
-    positive_float,
     positive_int,
     run,
     seed,
@@ -61,26 +62,26 @@ def build_parser():
         nargs="?",
         const=NEWEST,
         metavar="W",
-        help="pretrained backbone: a weights file or job folder; without a value the newest pretraining job",
+        help="pretrained backbone: a weights file, a job folder, or a TensorFlow checkpoint of the public code; "
+        "without a value the newest pretraining job",
     )
     model.add_argument("--arch", choices=tuple(ARCHITECTURES), default="resnet18", help="network")
     model.add_argument("--stages", type=positive_int, metavar="N", help="first N stages of it; default: all")
+    add_spectrogram_flags(model)
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=positive_int, default=10, metavar="N", help="epochs; the paper: up to 200")
     training.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="records in a batch")
-    training.add_argument(
-        "--learning-rate", type=positive_float, default=1e-3, metavar="R", help="Adam's learning rate"
-    )
     training.add_argument("--val-metric", choices=METRICS, default="f1", help="what the best weights are chosen by")
     training.add_argument("--early-stop-metric", choices=METRICS, help="default: --val-metric")
     training.add_argument(
         "--patience", type=positive_int, default=50, metavar="N", help="epochs without improvement before stopping"
     )
-    add_precision_flag(training)
+    add_run_flags(training)
     training.add_argument("--seed", type=seed, default=2024, help="seed of initial weights and order of records")
     training.add_argument("--job-dir", metavar="J", help="folder of the results; default: jobs/finetuning/ARCH-NNN")
     training.add_argument("--resume", action="store_true", help="go on with the job in --job-dir")
     training.add_argument("--verbose", action="store_true", help="print the network layer by layer")
+    add_optimizer_flags(parser.add_argument_group("optimiser"))
     return parser
 
 

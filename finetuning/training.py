@@ -10,10 +10,12 @@ from finetuning.results import write_results
 from transplant.errors import OptionError
 from transplant.evaluation.plots import plot_learning_curves
 from transplant.modules.classifier import build_classifier
-from transplant.modules.registry import get_architecture
+from transplant.modules.registry import choose_spectrogram, get_architecture
 from transplant.training.checkpoint import checkpoint_folders
 from transplant.training.description import ModelDescription
+from transplant.training.distribution import batch_norm_kind, check_batch_size, training_strategy
 from transplant.training.loop import BEST_WEIGHTS, Plan, monitored_column, run_plan
+from transplant.training.optimization import OptimizerSettings, build_optimizer
 from transplant.training.runtime import precision, seed_everything
 from transplant.training.transfer import transfer_backbone
 from transplant.training.validation import predict_probabilities, validation_values
@@ -32,6 +34,9 @@ def run_finetuning(args, job, log=print):
         dict split -> metrics, as in metrics.json.
     """
     seed_everything(args.seed)
+    strategy = training_strategy(args.devices)
+    check_batch_size(strategy, args.batch_size)
+    spectrogram = choose_spectrogram(args.arch, args.spectrogram, args.bins)
     data = load_data(args, log)
     stop_metric = args.early_stop_metric or args.val_metric
     if data.validation is None:
@@ -44,6 +49,8 @@ def run_finetuning(args, job, log=print):
         if part is not None:
             log(f"{name} data shape: {part.x.shape}")
     log(f"normalisation: {normalization}")
+    if spectrogram:
+        log(f"spectrogram: {spectrogram}")
 
     description = ModelDescription(
         architecture=args.arch,
@@ -63,6 +70,7 @@ def run_finetuning(args, job, log=print):
             "initial_weights": args.weights_file,
         },
         seed=args.seed,
+        spectrogram=spectrogram and spectrogram.to_dict(),
     )
 
     def build(batch_norm):
@@ -74,12 +82,15 @@ def run_finetuning(args, job, log=print):
                 stages=args.stages,
                 seed=args.seed,
                 batch_norm=batch_norm,
+                spectrogram=spectrogram,
             )
 
-    model = build(batch_norm="fused")
-    with precision(args.mixed_precision):
+    steps_per_epoch = -(-len(data.train) // args.batch_size)
+    settings = OptimizerSettings.from_options(args)
+    with strategy.scope(), precision(args.mixed_precision):
+        model = build(batch_norm_kind(strategy))
         model.compile(
-            keras.optimizers.Adam(args.learning_rate),
+            build_optimizer(settings, args.epochs * steps_per_epoch),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="acc")],
         )
@@ -103,13 +114,15 @@ def run_finetuning(args, job, log=print):
 
     plan = Plan(
         epochs=args.epochs,
-        steps_per_epoch=-(-len(targets) // args.batch_size),
+        steps_per_epoch=steps_per_epoch,
         dataset_of_epoch=lambda epoch: epoch_batches(inputs, targets, args.batch_size, args.seed, epoch),
         validate=validate,
         monitor=args.val_metric,
         stop_metric=stop_metric,
         patience=args.patience,
         keep_weights=False,
+        settings=settings,
+        tensorboard=args.tensorboard,
     )
     state = run_plan(plan, model, description, job, log)
 

@@ -30,11 +30,16 @@ loop._write_tables = tables
 """,
     "inside an epoch": """
 import transplant.training.loop as loop
-class Killer(loop._StepProgress):
-    def on_train_batch_end(self, batch, logs=None):
-        if self._epoch.startswith("epoch 3/") and batch == 1:
+original = loop._progress_note
+def note(progress, epoch, epochs):
+    after_step, losses = original(progress, epoch, epochs), []
+    def after(logs):
+        after_step(logs)
+        losses.append(logs["loss"])
+        if epoch == 3 and len(losses) == 2:
             die()
-loop._StepProgress = Killer
+    return after
+loop._progress_note = note
 """,
     "while a checkpoint is written": """
 import numpy, transplant.training.checkpoint as checkpoint

@@ -10,6 +10,7 @@ import pytest
 from transplant.errors import WeightsError
 from transplant.modules.classifier import build_classifier
 from transplant.signals.normalization import Normalization
+from transplant.signals.spectrogram import SpectrogramSettings
 from transplant.training.description import ModelDescription
 from transplant.training.transfer import find_weights, transfer_backbone
 from transplant.training.weights import named_variables, read_weights, save_weights
@@ -179,6 +180,33 @@ def test_a_one_lead_stem_serves_three_identical_leads_with_the_same_output(tmp_p
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
     assert report.tiled == ("stem_conv/kernel",)
     assert lines[1:] == ["the 1-lead kernel stem_conv/kernel was tiled over 3 leads and divided by 3"]
+
+
+def test_a_one_lead_stem_of_spectrograms_serves_two_identical_leads_with_the_same_output(tmp_path):
+    one, two = (
+        build_classifier("resnet18_2d", 4, stages=1, leads=leads, seed=leads, spectrogram="draft") for leads in (1, 2)
+    )
+    values = {"architecture": "resnet18_2d", "spectrogram": SpectrogramSettings("draft").to_dict()}
+    weights = save(tmp_path / "w.npz", one, **values)
+    lines = []
+    report = transfer_backbone(two, weights, describe(leads=("I", "II"), **values), log=lines.append)
+    assert (len(report.loaded), report.tiled) == (30, ("stem_conv/kernel",))
+    assert lines[1:] == ["the 1-lead kernel stem_conv/kernel was tiled over 2 leads and divided by 2"]
+    x = np.random.default_rng(0).normal(size=(2, 500, 1)).astype(np.float32)
+    expected = one.get_layer("backbone")(x, training=False).numpy()
+    got = two.get_layer("backbone")(np.repeat(x, 2, axis=2), training=False).numpy()
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5 * expected.max())
+
+
+def test_weights_of_another_spectrogram_are_refused(tmp_path):
+    model = build_classifier("resnet18_2d", 4, stages=1, spectrogram="draft")
+    draft, fewer = (
+        {"architecture": "resnet18_2d", "spectrogram": SpectrogramSettings("draft", bins).to_dict()}
+        for bins in (64, 32)
+    )
+    weights = save(tmp_path / "w.npz", model, **draft)
+    with pytest.raises(WeightsError, match=r"spectrogram .*'bins': 64.*, this run .*'bins': 32"):
+        transfer_backbone(model, weights, describe(**fewer), log=str)
 
 
 def test_several_leads_serve_only_as_many_in_the_same_order(tmp_path):

@@ -1,4 +1,4 @@
-"""A classifier: a backbone of the registry, mean over time, one linear layer."""
+"""A classifier: a backbone of the registry, mean over all positions, one linear layer."""
 
 import keras
 
@@ -7,7 +7,9 @@ from transplant.modules import registry
 from transplant.modules.resnet1d import add_head
 
 
-def build_classifier(arch, n_classes, input_length=None, leads=1, stages=None, seed=None, batch_norm="stock"):
+def build_classifier(
+    arch, n_classes, input_length=None, leads=1, stages=None, seed=None, batch_norm="stock", spectrogram=None
+):
     """Build a model that gives class logits.
 
     Args:
@@ -19,6 +21,8 @@ def build_classifier(arch, n_classes, input_length=None, leads=1, stages=None, s
         seed: of the initial weights. Defaults to Keras' global random state.
         batch_norm: kind of batch normalisation, as in `make_batch_norm`; of a model with
             another than "stock" save weights, not a `.keras` file. Defaults to "stock".
+        spectrogram: `SpectrogramSettings`, or the name of a preset, for a network that
+            takes one. Defaults to "final" there.
 
     Returns:
         A functional `keras.Model` from (batch, time, leads) to float32 logits
@@ -33,6 +37,8 @@ def build_classifier(arch, n_classes, input_length=None, leads=1, stages=None, s
     """
     if n_classes < 1:
         raise OptionError(f"a classifier needs at least one class. Received: n_classes={n_classes}")
-    backbone = registry.build_backbone(arch, stages=stages, leads=leads, seed=seed, batch_norm=batch_norm)
+    backbone = registry.build_backbone(
+        arch, stages=stages, leads=leads, seed=seed, batch_norm=batch_norm, spectrogram=spectrogram
+    )
     inputs = keras.Input((input_length, leads), name="signal")
     return keras.Model(inputs, add_head(backbone(inputs), n_classes, seed), name=f"{arch}_classifier")

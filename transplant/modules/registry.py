@@ -8,6 +8,7 @@ import dataclasses
 import importlib
 
 from transplant.errors import OptionError
+from transplant.signals.spectrogram import SpectrogramSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,10 +18,12 @@ class Architecture:
     Attributes:
         name: what `--arch` takes.
         module, function: where the backbone's builder lives; it is called as
-            `function(arch, stages=, leads=, seed=, batch_norm=)` and returns a `keras.Model`
-            named "backbone" from (batch, time, leads) to (batch, time', channels).
+            `function(arch, stages=, leads=, seed=, batch_norm=)`, with `spectrogram=` where it
+            takes one, and returns a `keras.Model` named "backbone" from (batch, time, leads)
+            to (batch, time', channels), or to (batch, frequency', slice', channels).
         stages: number of stages of the full network.
         description: one line for help and model cards.
+        takes_spectrogram: whether a spectrogram is its first layer.
     """
 
     name: str
@@ -28,6 +31,7 @@ class Architecture:
     function: str
     stages: int
     description: str
+    takes_spectrogram: bool = False
 
 
 ARCHITECTURES = {
@@ -41,6 +45,14 @@ ARCHITECTURES = {
         ),
         Architecture(
             "resnet50", "transplant.modules.resnet1d", "build_resnet1d", 4, "1-D ResNet-50, 16,974,016 parameters"
+        ),
+        Architecture(
+            "resnet18_2d",
+            "transplant.modules.resnet2d",
+            "build_resnet2d",
+            4,
+            "2-D ResNet-18 on spectrograms, 11,184,640 parameters",
+            takes_spectrogram=True,
         ),
     )
 }
@@ -57,7 +69,33 @@ def get_architecture(name):
     return ARCHITECTURES[name]
 
 
-def build_backbone(name, stages=None, leads=1, seed=None, batch_norm="stock"):
+def choose_spectrogram(name, spectrogram=None, bins=None):
+    """Return the `SpectrogramSettings` that a network is built with, or None where it takes raw signals.
+
+    Args:
+        name: a key of `ARCHITECTURES`.
+        spectrogram: name of a preset, or `SpectrogramSettings`. Defaults to "final"
+            where the network takes one.
+        bins: frequency bins of the preset. Defaults to its own.
+
+    Raises:
+        OptionError: if the network takes no spectrogram and one is asked for, or
+            the settings are wrong.
+    """
+    if not get_architecture(name).takes_spectrogram:
+        if spectrogram is None and bins is None:
+            return None
+        takers = ", ".join(entry.name for entry in ARCHITECTURES.values() if entry.takes_spectrogram)
+        raise OptionError(
+            f"{name} takes the raw signal, and only {takers} a spectrogram. Received: "
+            f"spectrogram={spectrogram or 'none'}, bins={bins or 'none'}; leave them out, or change the network"
+        )
+    if isinstance(spectrogram, SpectrogramSettings):
+        return spectrogram
+    return SpectrogramSettings(bins=bins) if spectrogram is None else SpectrogramSettings(spectrogram, bins)
+
+
+def build_backbone(name, stages=None, leads=1, seed=None, batch_norm="stock", spectrogram=None):
     """Build the backbone of an architecture.
 
     Args:
@@ -66,15 +104,20 @@ def build_backbone(name, stages=None, leads=1, seed=None, batch_norm="stock"):
         leads: input channels. Defaults to 1.
         seed: of the initial weights. Defaults to Keras' global random state.
         batch_norm: kind of batch normalisation, as in `make_batch_norm`. Defaults to "stock".
+        spectrogram: `SpectrogramSettings`, or the name of a preset, for a network that
+            takes one. Defaults to "final" there.
 
     Returns:
-        A `keras.Model` named "backbone", (batch, time, leads) to (batch, time', channels).
+        A `keras.Model` named "backbone", (batch, time, leads) to (batch, time', channels),
+        or to (batch, frequency', slice', channels) where a spectrogram comes first.
 
     Raises:
-        OptionError: if the name or the number of stages is wrong.
+        OptionError: if the name, the number of stages or the spectrogram is wrong.
     """
     entry = get_architecture(name)
+    settings = choose_spectrogram(name, spectrogram)
     if stages is not None and not 1 <= stages <= entry.stages:
         raise OptionError(f"{name} has 1 to {entry.stages} stages. Received: stages={stages}")
     build = getattr(importlib.import_module(entry.module), entry.function)
-    return build(name, stages=stages, leads=leads, seed=seed, batch_norm=batch_norm)
+    special = {"spectrogram": settings} if entry.takes_spectrogram else {}
+    return build(name, stages=stages, leads=leads, seed=seed, batch_norm=batch_norm, **special)

@@ -163,14 +163,16 @@ def add_head(features, n_outputs, seed=None):
     over a long time axis overflows, and losses need full-precision logits.
 
     Args:
-        features: symbolic tensor (batch, time, channels).
+        features: symbolic tensor (batch, time, channels) or (batch, frequency, slice, channels);
+            the mean is over all axes in between.
         n_outputs: number of logits.
         seed: of the initial kernel. Defaults to Keras' global random state.
 
     Returns:
         Symbolic logits (batch, n_outputs), float32.
     """
-    x = keras.layers.GlobalAveragePooling1D(dtype="float32", name="pool")(features)
+    pooling = {3: keras.layers.GlobalAveragePooling1D, 4: keras.layers.GlobalAveragePooling2D}[len(features.shape)]
+    x = pooling(dtype="float32", name="pool")(features)
     return keras.layers.Dense(
         n_outputs,
         kernel_initializer=keras.initializers.GlorotUniform(seed=layer_seed(seed, "head")),

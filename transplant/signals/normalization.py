@@ -33,6 +33,13 @@ class Normalization:
             return x
         return (x - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
 
+    def invert(self, x):
+        """Return float32 mV of standardised `x`, (..., leads)."""
+        x = np.asarray(x, np.float32)
+        if self.method == "none":
+            return x
+        return x * np.asarray(self.std, np.float32) + np.asarray(self.mean, np.float32)
+
     def to_dict(self):
         """Return a JSON-ready dict."""
         return dataclasses.asdict(self) | {"mean": list(self.mean), "std": list(self.std)}

@@ -1,5 +1,11 @@
-"""Checkpoints: one folder per epoch, published by one rename, from which a run goes on bit for bit."""
+"""Checkpoints: one folder per epoch, published by one rename, from which a run goes on bit for bit.
 
+weights.npz holds the weights one would use: the average where the run keeps
+one, and then raw_weights.npz those that training goes on with. optimizer.npz
+holds the optimizer's variables, the loss scale and its step counter among them.
+"""
+
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -16,6 +22,10 @@ from transplant.atomic import atomic_directory, remove_leftovers
 from transplant.errors import JobError, WeightsError
 from transplant.training.weights import assign_weights, read_weights, save_weights
 
+WEIGHTS = "weights.npz"
+_RAW_WEIGHTS = "raw_weights.npz"
+_OPTIMIZER = "optimizer.npz"
+_STATE = "state.json"
 _FOLDER = re.compile(r"epoch_(\d+)$")
 
 
@@ -26,11 +36,13 @@ class Progression:
     Attributes:
         epoch: finished epochs.
         history: one dict per finished epoch: column name -> float.
-        timing: one dict per finished epoch: seconds, cpu_seconds.
+        timing: one dict per finished epoch: seconds and cpu_seconds of all of it,
+            train_seconds, of these input_wait_seconds, and the learning_rate after it.
         best_epoch: epoch (from 1) of the best weights, 0 before there are any.
         best_score: its monitored value.
         stop_score: best value of the early-stopping metric.
         stop_epoch: epoch of that value.
+        planned_epochs: epochs that the whole run shall have.
     """
 
     epoch: int = 0
@@ -40,6 +52,7 @@ class Progression:
     best_score: float | None = None
     stop_score: float | None = None
     stop_epoch: int = 0
+    planned_epochs: int = 0
 
 
 def epoch_folder(job, epoch):
@@ -57,7 +70,7 @@ def checkpoint_folders(job):
     return dict(sorted(found.items()))
 
 
-def save_checkpoint(job, model, description, progression, keep_weights):
+def save_checkpoint(job, model, description, progression, keep_weights, average=None):
     """Publish the checkpoint of `progression.epoch` and thin out older ones.
 
     Args:
@@ -65,14 +78,18 @@ def save_checkpoint(job, model, description, progression, keep_weights):
         model: compiled `keras.Model` whose optimizer is built.
         description: `ModelDescription` of the model.
         progression: `Progression` after the epoch.
-        keep_weights: keep the weights of every epoch (of the optimizer only
-            the two newest states are kept); False keeps the two newest epochs alone.
+        keep_weights: keep the weights of every epoch (what only a resume needs is kept
+            of the two newest); False keeps the two newest epochs alone.
+        average: `WeightAverage` of the model, or None.
     """
     with atomic_directory(epoch_folder(job, progression.epoch)) as folder:
-        save_weights(folder / "weights.npz", model, description)
+        if average:
+            save_weights(folder / _RAW_WEIGHTS, model, description)
+        with average.applied() if average else contextlib.nullcontext():
+            save_weights(folder / WEIGHTS, model, description)
         optimizer = {k: keras.ops.convert_to_numpy(v) for k, v in _optimizer_variables(model.optimizer).items()}
-        np.savez(folder / "optimizer.npz", **optimizer)
-        (folder / "state.json").write_text(json.dumps(dataclasses.asdict(progression)))
+        np.savez(folder / _OPTIMIZER, **optimizer)
+        (folder / _STATE).write_text(json.dumps(dataclasses.asdict(progression)))
     # The one before stays whole, so that a damaged newest checkpoint costs an epoch and not the run.
     for epoch, folder in checkpoint_folders(job).items():
         if epoch < progression.epoch - 1:
@@ -81,7 +98,9 @@ def save_checkpoint(job, model, description, progression, keep_weights):
 
 def _thin_out(folder, keep_weights):
     if keep_weights:
-        (folder / "optimizer.npz").unlink(missing_ok=True)
+        # The optimizer goes first: without it the folder is no place to resume from.
+        for name in (_OPTIMIZER, _RAW_WEIGHTS):
+            (folder / name).unlink(missing_ok=True)
         return
     # Renamed first: a folder that is half deleted must not look like a checkpoint.
     doomed = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
@@ -89,8 +108,8 @@ def _thin_out(folder, keep_weights):
     shutil.rmtree(doomed)
 
 
-def restore_newest(job, model, description):
-    """Set model and optimizer to the newest checkpoint from which a run can go on.
+def restore_newest(job, model, description, average=None):
+    """Set model, optimizer and average to the newest checkpoint from which a run can go on.
 
     Half-written leftovers of a killed run are removed.
 
@@ -99,6 +118,7 @@ def restore_newest(job, model, description):
         model: compiled `keras.Model` whose optimizer is built.
         description: its `ModelDescription`; the checkpoint's must be the same
             but for versions, or the run would go on with other data.
+        average: `WeightAverage` of the model, or None.
 
     Returns:
         Its `Progression`, or a fresh one if there is no checkpoint.
@@ -107,17 +127,20 @@ def restore_newest(job, model, description):
         JobError: if the checkpoint is damaged or belongs to other data.
     """
     remove_leftovers(job)
-    folders = [f for f in checkpoint_folders(job).values() if (f / "optimizer.npz").is_file()]
+    folders = [f for f in checkpoint_folders(job).values() if (f / _OPTIMIZER).is_file()]
     if not folders:
         return Progression()
     folder = folders[-1]
     try:
-        state = json.loads((folder / "state.json").read_text())
-        with np.load(folder / "optimizer.npz", allow_pickle=False) as arrays:
+        state = json.loads((folder / _STATE).read_text())
+        with np.load(folder / _OPTIMIZER, allow_pickle=False) as arrays:
             _assign_optimizer(model.optimizer, dict(arrays))
-        weights = read_weights(folder / "weights.npz")
+        weights = read_weights(folder / WEIGHTS)
         _check_description(folder, weights.description.to_dict(), description.to_dict())
         assign_weights(model, weights)
+        if average:
+            average.take_over()
+            assign_weights(model, read_weights(folder / _RAW_WEIGHTS))
         return Progression(**state)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, WeightsError) as error:
         raise JobError(

@@ -5,6 +5,7 @@ import math
 import sys
 
 from transplant.errors import TransplantError
+from transplant.signals.spectrogram import PRESETS
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
@@ -52,6 +53,14 @@ def positive_int(text):
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+    return value
+
+
+def non_negative_int(text):
+    """Parse an integer of at least 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, not {text}")
     return value
 
 
@@ -103,8 +112,67 @@ def fraction_or_count(text):
     return value
 
 
+def add_spectrogram_flags(parser):
+    """Add `--spectrogram` and `--bins`, of a network that takes one, to a parser or argument group."""
+    parser.add_argument(
+        "--spectrogram", choices=PRESETS, help="of a 2-D network: hop 64, 64 bins, or hop 32, 128 bins; default: final"
+    )
+    parser.add_argument(
+        "--bins", type=positive_int, metavar="N", help="frequency bins of the spectrogram; default: all of its preset"
+    )
+
+
+def devices(text):
+    """Parse a number of devices of at least 1, or "all"."""
+    return text if text == "all" else positive_int(text)
+
+
 def add_precision_flag(parser):
     """Add `--mixed-precision` to a parser or argument group."""
     parser.add_argument(
         "--mixed-precision", choices=("float16", "bfloat16"), help="compute in half precision (V100: float16)"
+    )
+
+
+def add_run_flags(parser):
+    """Add `--mixed-precision`, `--devices` and `--tensorboard` to a parser or argument group."""
+    add_precision_flag(parser)
+    parser.add_argument(
+        "--devices",
+        type=devices,
+        default="all",
+        metavar="N",
+        help="GPUs that share every batch, or `all`; without a GPU the run takes the CPU",
+    )
+    parser.add_argument("--tensorboard", action="store_true", help="write scalars of every epoch to JOB/tensorboard")
+
+
+def add_optimizer_flags(parser):
+    """Add the fields of `transplant.training.optimization.OptimizerSettings` to a parser or argument group."""
+    parser.add_argument("--learning-rate", type=positive_float, default=1e-3, metavar="R", help="Adam's learning rate")
+    parser.add_argument(
+        "--schedule",
+        choices=("constant", "cosine"),
+        default="constant",
+        help="of the learning rate; cosine falls to 0 at the last epoch, and --epochs stays when a job goes on",
+    )
+    parser.add_argument(
+        "--warmup-steps", type=non_negative_int, default=0, metavar="N", help="steps until the full learning rate"
+    )
+    parser.add_argument(
+        "--weight-decay",
+        type=share,
+        default=0.0,
+        metavar="D",
+        help="AdamW's; biases and batch-norm scales and offsets do not decay",
+    )
+    parser.add_argument(
+        "--clip-norm", type=positive_float, metavar="G", help="largest norm of all gradients together; default: any"
+    )
+    parser.add_argument(
+        "--ema",
+        type=share,
+        default=0.0,
+        metavar="D",
+        help="validate and keep the average of the weights with this decay, e.g. 0.999; 0 for none",
     )

@@ -44,7 +44,7 @@ class ModelDescription:
         unit: unit of the signal before normalisation, "mV".
         normalization: how the signal was standardised.
         input_length: samples of one training input; None where it varied.
-        task: "beat", "rhythm", "hr", or the name of a fine-tuning task.
+        task: name of the pretraining task, "finetuning", or "unknown".
         classes: class names in the order of the head's outputs.
         data: name, fingerprint, label version and the like of the training data.
         seed: seed of the run, or None.

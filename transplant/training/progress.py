@@ -1,5 +1,6 @@
 """One progress line with the time left, for a terminal or a log."""
 
+import shutil
 import sys
 import time
 
@@ -55,7 +56,9 @@ class Progress:
             f"{format_seconds(left)} left{note and ', ' + note}"
         )
         if self._tty:
-            self._stream.write(f"\r{text:<100}" + ("\n" if self._done == self._total else ""))
+            # A line that wraps would not be rewritten but repeated.
+            width = min(shutil.get_terminal_size().columns - 1, 140)
+            self._stream.write(f"\r{text[:width]:<{width}}" + ("\n" if self._done == self._total else ""))
         else:
             self._stream.write(text + "\n")
         self._stream.flush()

@@ -116,7 +116,7 @@ def transfer_backbone(model, weights_file, description, log=print):
     for key, variable in variables.items():
         shape, array = tuple(variable.shape), arrays.get(key)
         if array is not None and key == STEM_KERNEL and _is_one_lead_of(array.shape, shape):
-            array = np.tile(array, (1, shape[1], 1)) / np.float32(shape[1])
+            array = np.repeat(array, shape[-2], axis=-2) / np.float32(shape[-2])
             tiled.append(key)
         if array is None or array.shape != shape:
             absent.append(key if array is None else f"{key} of shape {shape} (the file's is {array.shape})")
@@ -142,16 +142,17 @@ def transfer_backbone(model, weights_file, description, log=print):
     )
     log(str(report))
     for key in report.tiled:
-        leads = variables[key].shape[1]
+        leads = variables[key].shape[-2]
         log(f"the 1-lead kernel {key} was tiled over {leads} leads and divided by {leads}")
     return report
 
 
 def _is_one_lead_of(file_shape, model_shape):
+    """Return whether two kernels (..., leads, filters) differ in their leads alone, of which the file has one."""
     return (
-        len(file_shape) == len(model_shape) == 3
-        and file_shape[1] == 1 < model_shape[1]
-        and (file_shape[0], file_shape[2]) == (model_shape[0], model_shape[2])
+        len(file_shape) == len(model_shape)
+        and file_shape[-2] == 1 < model_shape[-2]
+        and (*file_shape[:-2], file_shape[-1]) == (*model_shape[:-2], model_shape[-1])
     )
 
 
@@ -160,15 +161,17 @@ def find_weights(spec, jobs_dir=PRETRAINING_JOBS):
 
     Args:
         spec: a weights file; a job folder (its backbone.npz, else its
-            best_weights.npz); or "newest", the pretraining job whose
-            backbone.npz was written last.
+            best_weights.npz); the prefix of a TensorFlow checkpoint, its .index
+            file, or a folder with one such checkpoint; or "newest", the
+            pretraining job whose backbone.npz was written last.
         jobs_dir: folder of the pretraining jobs. Defaults to jobs/pretraining.
 
     Returns:
-        A `pathlib.Path` of an existing file.
+        A `pathlib.Path` of an existing file, for `read_weights`; of a checkpoint
+        its .index file.
 
     Raises:
-        WeightsError: if there is none.
+        WeightsError: if there is none, or a folder has several checkpoints.
     """
     if str(spec) == "newest":
         found = [path for path in pathlib.Path(jobs_dir).glob("*/backbone.npz") if not path.parent.name.startswith(".")]
@@ -183,10 +186,21 @@ def find_weights(spec, jobs_dir=PRETRAINING_JOBS):
         for name in JOB_WEIGHTS:
             if (path / name).is_file():
                 return path / name
+        checkpoints = sorted(path.glob("*.index"))
+        if len(checkpoints) == 1:
+            return checkpoints[0]
+        if checkpoints:
+            raise WeightsError(
+                f"{path}: a folder can stand for one TensorFlow checkpoint. "
+                f"Received: {shorten(file.stem for file in checkpoints)}; name one of them"
+            )
         raise WeightsError(
             f"{path}: a job folder holds {' or '.join(JOB_WEIGHTS)}, and this one has neither; "
             "wait for its first epoch, or name another job"
         )
+    index = path.with_name(f"{path.name}.index")
+    if index.is_file():
+        return index
     if not path.is_file():
         raise WeightsError(f"{path}: there is no such weights file or job folder")
     return path

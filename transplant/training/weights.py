@@ -137,7 +137,8 @@ def read_weights(path):
     """Read a weights file.
 
     Args:
-        path: a file that `save_weights` wrote.
+        path: a file that `save_weights` wrote, or the .index file of a TensorFlow
+            checkpoint of the public code (see `transplant.training.tf_checkpoint`).
 
     Returns:
         A `WeightsFile`.
@@ -146,6 +147,10 @@ def read_weights(path):
         WeightsError: if the file is missing, damaged, or not a weights file.
     """
     path = pathlib.Path(path)
+    if path.suffix == ".index":
+        from transplant.training.tf_checkpoint import read_tf_checkpoint
+
+        return read_tf_checkpoint(path)
     if not path.is_file():
         raise WeightsError(f"{path}: there is no such weights file; give the .npz file of a job or its folder")
     if not zipfile.is_zipfile(path):

@@ -1,0 +1,192 @@
+"""How fast frames become spectrograms: `python benchmarks/spectrogram.py`."""
+
+import dataclasses
+import json
+import os
+import statistics
+import sys
+import time
+
+from transplant.training.command_line import make_parser, positive_int, run
+
+DESCRIPTION = """\
+Frames per CPU second (all threads of the process) that become spectrograms of
+each preset, in three ways that give the same numbers:
+
+  ours           the layer transplant.modules.spectrogram.Spectrogram in a
+                 TensorFlow graph, on batches of frames
+  ShortTimeFFT   scipy.signal.ShortTimeFFT called once a frame, the pattern of a
+                 generator of frames; the object is made before the clock starts
+  stft           scipy.signal.stft called once a frame: the older function, which
+                 scipy calls legacy, and the fastest way that scipy has
+
+Each repeat measures everything, one after the other; the table shows medians."""
+
+WINDOW = 256
+LABELS = {"ours": "ours, in the graph", "short_time_fft": "scipy ShortTimeFFT a frame", "stft": "scipy stft a frame"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How much a run does.
+
+    Attributes:
+        repeats: times that everything is measured.
+        at_least_s: CPU seconds of one measurement.
+    """
+
+    repeats: int
+    at_least_s: float
+
+
+FULL = Size(repeats=5, at_least_s=2.0)
+QUICK = Size(repeats=5, at_least_s=0.3)
+
+
+def timed(work, frames, at_least_s):
+    """Call `work` until so many CPU seconds are spent; return frames per CPU and per wall second."""
+    calls, cpu, wall = 0, time.process_time(), time.perf_counter()
+    while time.process_time() - cpu < at_least_s:
+        work()
+        calls += 1
+    return calls * frames / (time.process_time() - cpu), calls * frames / (time.perf_counter() - wall)
+
+
+def ways(settings, frames):
+    """Return dict way -> function that turns all frames into float32 (frames, frequency, slice, leads).
+
+    Args:
+        settings: `SpectrogramSettings`.
+        frames: float32 (frames, time, 1).
+    """
+    import numpy as np
+    import scipy.signal
+    import tensorflow as tf
+
+    from transplant.modules.spectrogram import Spectrogram
+
+    in_memory = tf.constant(frames)
+    layer = tf.function(Spectrogram(settings.hop, settings.bins))
+    transform = scipy.signal.ShortTimeFFT(scipy.signal.get_window("hann", WINDOW), settings.hop, fs=250.0)
+    columns = settings.shape(frames.shape[1])[1]
+
+    def short_time_fft(frame):
+        values = np.abs(transform.stft(frame[:, 0], p0=0, p1=columns, k_offset=0))
+        return values[1 : settings.bins + 1, :, None].astype(np.float32)
+
+    def stft(frame):
+        values = scipy.signal.stft(frame[:, 0], nperseg=WINDOW, noverlap=WINDOW - settings.hop)[2]
+        # It divides by the window's sum, and its last column stands behind the frame.
+        return np.abs(values[1 : settings.bins + 1, :columns, None]) * np.float32(WINDOW / 2)
+
+    return {
+        "ours": lambda: layer(in_memory).numpy(),
+        "short_time_fft": lambda: [short_time_fft(frame) for frame in frames],
+        "stft": lambda: [stft(frame) for frame in frames],
+    }
+
+
+def measure_all(args, size):
+    """Measure every preset in every way, `size.repeats` times.
+
+    Returns:
+        dict preset -> dict way -> list of (frames per CPU second, frames per second).
+    """
+    import numpy as np
+
+    from transplant.signals.spectrogram import PRESETS, SpectrogramSettings
+
+    signals = np.random.default_rng(0).normal(size=(args.batch_size, args.frame_size, 1)).astype(np.float32)
+    # scipy is called frame by frame, so a few of them tell its speed; the batch is what fills ours.
+    few = signals[: min(args.batch_size, 32)]
+    work = {}
+    for preset in PRESETS:
+        in_batches, one_by_one = (ways(SpectrogramSettings(preset), part) for part in (signals, few))
+        work[preset] = {way: (in_batches if way == "ours" else one_by_one)[way] for way in LABELS}
+        for function in work[preset].values():
+            function()  # a run that does not count
+    speeds = {preset: {way: [] for way in LABELS} for preset in PRESETS}
+    for _ in range(size.repeats):
+        for preset, functions in work.items():
+            for way, function in functions.items():
+                frames = len(signals) if way == "ours" else len(few)
+                speeds[preset][way].append(timed(function, frames, size.at_least_s))
+    return speeds
+
+
+def summarize(speeds):
+    """Return the medians and ratios of `measure_all` as a JSON-ready dict."""
+    summary = {}
+    for preset, ways_of_it in speeds.items():
+        medians = {way: statistics.median(cpu for cpu, _ in values) for way, values in ways_of_it.items()}
+        summary[preset] = {
+            "frames_per_cpu_second": {way: round(value) for way, value in medians.items()},
+            "lowest_and_highest": {way: [round(min(v)[0]), round(max(v)[0])] for way, v in ways_of_it.items()},
+            "frames_per_second": {
+                way: round(statistics.median(wall for _, wall in values)) for way, values in ways_of_it.items()
+            },
+            "ours_over_short_time_fft": round(medians["ours"] / medians["short_time_fft"], 2),
+            "ours_over_stft": round(medians["ours"] / medians["stft"], 2),
+        }
+    return summary
+
+
+def format_table(summary):
+    """Return the summary as a table for a terminal."""
+    lines = [f"{'':34}{'frames/CPU s':>14}{'lowest - highest':>20}{'frames/s':>12}{'ours is':>10}"]
+    for preset, values in summary.items():
+        per_cpu = values["frames_per_cpu_second"]
+        for way, label in LABELS.items():
+            low, high = values["lowest_and_highest"][way]
+            lines.append(
+                f"{preset + ': ' + label:34}{per_cpu[way]:>14,}{f'{low:,} - {high:,}':>20}"
+                f"{values['frames_per_second'][way]:>12,}{per_cpu['ours'] / per_cpu[way]:>9.1f}x"
+            )
+    return "\n".join(lines)
+
+
+def benchmark(args):
+    """Measure and print what the parsed options ask for."""
+    from transplant.training.quiet_start import start_tensorflow
+
+    start_tensorflow()
+    import scipy
+    import tensorflow as tf
+
+    size = QUICK if args.quick else FULL
+    if args.repeats:
+        size = dataclasses.replace(size, repeats=args.repeats)
+    print(
+        f"{args.frame_size}-sample frames of one lead, batch {args.batch_size}; "
+        f"median of {size.repeats} interleaved repeats"
+    )
+    summary = summarize(measure_all(args, size))
+    print(format_table(summary))
+    settings = {
+        "frame_size": args.frame_size,
+        "batch_size": args.batch_size,
+        "repeats": size.repeats,
+        "tensorflow": tf.__version__,
+        "scipy": scipy.__version__,
+        "cpus": os.cpu_count(),
+    }
+    print(json.dumps({"benchmark": "spectrogram", **summary, **settings}))
+
+
+def build_parser():
+    """Return the parser of this benchmark."""
+    parser = make_parser("python benchmarks/spectrogram.py", DESCRIPTION)
+    parser.add_argument("--quick", action="store_true", help="shorter measurements: some ten seconds")
+    parser.add_argument("--frame-size", type=positive_int, default=4096, help="samples in a frame")
+    parser.add_argument("--batch-size", type=positive_int, default=128, help="frames in a batch")
+    parser.add_argument("--repeats", type=positive_int, help="times that everything is measured; default: 5")
+    return parser
+
+
+def main(argv=None):
+    """Run the benchmark; return its exit status."""
+    return run(benchmark, build_parser().parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
