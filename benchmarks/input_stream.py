@@ -13,10 +13,10 @@ from pretraining.sources import SyntheticSource
 from transplant.training.command_line import make_parser, positive_int, run
 
 DESCRIPTION = """\
-Frames per CPU second (all threads of the process) of four ways to fill batches
-of labelled beat frames:
+Frames per CPU second (all threads of the process) of ways to fill batches of
+labelled frames. Of beat frames:
 
-  ours            pretraining.datasets.frame_dataset: whole batches in numpy,
+  ours            pretraining.streams.frame_dataset: whole batches in numpy,
                   shuffled over 16 patients
   from_generator  the per-frame pattern in the published order: a Python generator
                   of (frame, label) through tf.data.Dataset.from_generator, then
@@ -25,14 +25,33 @@ of labelled beat frames:
                   then holds frames of one patient
   memory copy     numpy copying float32 frames that lie in a row: the limit
 
-Each repeat runs all four, one after the other; the table shows medians. The
+and of our stream for the rhythm and heart-rate tasks, and for contrastive
+predictive coding (context of 8 frames of 2048 samples, one negative; a window
+counts as one) beside the per-sample generator of the published pattern, shuffled.
+
+Each repeat runs all of them, one after the other; the table shows medians. The
 generator's patients are loaded before its clock starts; ours opens its
 memory-mapped patients on the clock. Without --store the recordings are
 synthetic, each patient's repeated to outgrow the caches."""
 
 RECORDING_S = 300.0
 COPY_SOURCE_FRAMES = 16_384  # 256 MiB at 4096 float32: beyond every cache
+CPC_FRAME, CPC_CONTEXT, CPC_NEGATIVES, CPC_BATCH = 2048, 8, 1, 64
+CPC_SHUFFLED = 256  # 20 MiB; the published 16 x samples-per-patient would be 1.2 GiB
 SHUFFLED_FRAMES = 4096  # 64 MiB; the published 16 x samples-per-patient would be 1 GiB and slower
+
+
+# Row -> (dividend, divisor of the ratio shown beside it, label).
+ROWS = {
+    "ours": ("ours", None, "ours, beat"),
+    "from_generator": ("ours", "from_generator", "per-frame from_generator"),
+    "unshuffled": ("ours", "unshuffled", "the same, unshuffled"),
+    "memory_copy": ("ours", "memory_copy", "memory-copy limit"),
+    "rhythm": ("rhythm", "ours", "ours, rhythm"),
+    "hr": ("hr", "ours", "ours, heart rate"),
+    "cpc": ("cpc", None, "ours, cpc (windows)"),
+    "cpc_from_generator": ("cpc", "cpc_from_generator", "per-window from_generator, cpc"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +62,8 @@ class Size:
         patients: synthetic patients of `RECORDING_S` seconds.
         segments: copies of the recording that each patient holds.
         repeats: times that everything is measured.
-        ours, from_generator (each of the two rows), copy: batches per repeat.
+        ours (each task), from_generator (each of the two rows), copy: batches per repeat.
+        cpc, cpc_generator: batches of `CPC_BATCH` windows per repeat.
     """
 
     patients: int
@@ -52,10 +72,12 @@ class Size:
     ours: int
     from_generator: int
     copy: int
+    cpc: int
+    cpc_generator: int
 
 
-FULL = Size(patients=16, segments=40, repeats=5, ours=400, from_generator=30, copy=1000)
-QUICK = Size(patients=6, segments=40, repeats=5, ours=100, from_generator=6, copy=200)
+FULL = Size(16, 40, 5, ours=400, from_generator=30, copy=1000, cpc=400, cpc_generator=30)
+QUICK = Size(6, 40, 5, ours=60, from_generator=4, copy=200, cpc=80, cpc_generator=6)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,43 +107,6 @@ def _recording(seed, patient, duration_s):
     return long_recording(seed, patient, duration_s)
 
 
-def beat_label(classes):
-    """Label one frame by the classes of its complete beats, one frame at a time as the pattern does it."""
-    import numpy as np
-
-    counts = np.bincount(classes, minlength=5)
-    if counts[2:].any():
-        return int(2 + counts[2:].argmax())
-    return int(counts[:2].argmax())
-
-
-def frames_one_by_one(patients, frame_size, samples_per_patient, mean, std, seed):
-    """Yield (frame float32 (frame_size, 1), label) without end, so many frames of one patient after the other.
-
-    Args:
-        patients: list of patients, each a list of (signal float32 (time,) mV,
-            beat positions, beat classes) per segment.
-        frame_size: samples in a frame.
-        samples_per_patient: frames of a patient before the next one's.
-        mean, std: standardisation, mV.
-        seed: seed of the draws.
-    """
-    import numpy as np
-
-    rng = np.random.default_rng(seed)
-    while True:
-        for number in rng.permutation(len(patients)):
-            segments = patients[number]
-            for _ in range(samples_per_patient):
-                signal, positions, classes = segments[rng.integers(len(segments))]
-                start = rng.integers(len(signal) - frame_size + 1)
-                # The first beat that ends in the frame began before it; the frame's end is inclusive.
-                first = np.searchsorted(positions, start, side="left") + 1
-                last = np.searchsorted(positions, start + frame_size, side="right")
-                frame = (signal[start : start + frame_size, None] - mean) / std
-                yield frame, beat_label(classes[first:last])
-
-
 def _consume(dataset):
     """Return (CPU seconds, wall seconds, batches) of reading a finite dataset from its start to its end."""
     cpu, wall = time.process_time(), time.perf_counter()
@@ -129,24 +114,26 @@ def _consume(dataset):
     return time.process_time() - cpu, time.perf_counter() - wall, batches
 
 
-def _ours(store, patients, task, normalization, args, steps):
-    from pretraining.datasets import frame_dataset
+def _ours(store, patients, task, frame_size, batch_size, normalization, args, steps):
+    from pretraining.streams import frame_dataset
+    from transplant.tasks.task import default_options, get_task
+
+    task = get_task(task)
+    options = default_options(task, frame_size)
 
     def measure(repeat):
         return _consume(
             frame_dataset(
-                store, patients, task, normalization, args.frame_size, args.batch_size,
-                args.samples_per_patient, seed=repeat, steps=steps,
+                store, patients, task, options, normalization, batch_size, args.samples_per_patient, repeat, steps
             )
-        )  # fmt: skip
+        )
 
     return measure
 
 
-def _from_generator(patients, normalization, args, steps):
-    """Return the measurements of the generator, shuffled as published and unshuffled."""
+def _load(patients, frame_size):
+    """Return the patients as the generators take them: per segment (signal mV, beat positions, beat classes)."""
     import numpy as np
-    import tensorflow as tf
 
     loaded = []
     for patient in patients:
@@ -155,10 +142,17 @@ def _from_generator(patients, normalization, args, steps):
             [
                 (np.nan_to_num(data.millivolts(i)[:, 0]), a.beat_positions, a.beat_classes)
                 for i, a in enumerate(data.annotations)
-                if a.length >= args.frame_size
+                if a.length >= frame_size
             ]
         )
-    mean, std = np.float32(normalization.mean[0]), np.float32(normalization.std[0])
+    return loaded
+
+
+def _from_generator(loaded, mean, std, args, steps):
+    """Return the measurements of the generator, shuffled as published and unshuffled."""
+    import tensorflow as tf
+    from published_generators import frames_one_by_one
+
     signature = (tf.TensorSpec((args.frame_size, 1), tf.float32), tf.TensorSpec((), tf.int32))
 
     def generated(repeat):
@@ -175,6 +169,25 @@ def _from_generator(patients, normalization, args, steps):
         return _consume(generated(repeat).batch(args.batch_size).prefetch(tf.data.AUTOTUNE))
 
     return published, unshuffled
+
+
+def _cpc_from_generator(loaded, mean, std, steps):
+    import tensorflow as tf
+    from published_generators import cpc_one_by_one
+
+    frames = {"context": CPC_CONTEXT, "samples": CPC_NEGATIVES + 1}
+    signature = (
+        {name: tf.TensorSpec((count, CPC_FRAME, 1), tf.float32) for name, count in frames.items()},
+        tf.TensorSpec((), tf.int32),
+    )
+
+    def measure(repeat):
+        windows = functools.partial(cpc_one_by_one, loaded, CPC_FRAME, CPC_CONTEXT, CPC_NEGATIVES, mean, std, repeat)
+        dataset = tf.data.Dataset.from_generator(windows, output_signature=signature).take(steps * CPC_BATCH)
+        dataset = dataset.prefetch(tf.data.AUTOTUNE).shuffle(CPC_SHUFFLED, seed=repeat)
+        return _consume(dataset.batch(CPC_BATCH))
+
+    return measure
 
 
 def _memory_copy(args, steps):
@@ -199,17 +212,28 @@ def measure_all(store, args, size):
     Returns:
         dict row name -> list of (frames per CPU second, frames per second).
     """
-    from pretraining.datasets import usable_patients
-    from transplant.tasks.task import get_task
+    import numpy as np
 
-    patients, _ = usable_patients(store.patients, args.frame_size)
+    from pretraining.streams import usable_patients
+
+    patients, _ = usable_patients(store.patients, max(args.frame_size, CPC_FRAME * (CPC_CONTEXT + 1)))
     normalization = store.normalization(patients)
-    published, unshuffled = _from_generator(patients, normalization, args, size.from_generator)
+    mean, std = np.float32(normalization.mean[0]), np.float32(normalization.std[0])
+    loaded = _load(patients, max(args.frame_size, CPC_FRAME * (CPC_CONTEXT + 1)))
+    published, unshuffled = _from_generator(loaded, mean, std, args, size.from_generator)
+
+    def ours(task):
+        return _ours(store, patients, task, args.frame_size, args.batch_size, normalization, args, size.ours)
+
     rows = {
-        "ours": _ours(store, patients, get_task("beat"), normalization, args, size.ours),
+        "ours": ours("beat"),
         "from_generator": published,
         "unshuffled": unshuffled,
         "memory_copy": _memory_copy(args, size.copy),
+        "rhythm": ours("rhythm"),
+        "hr": ours("hr"),
+        "cpc": _ours(store, patients, "cpc", CPC_FRAME, CPC_BATCH, normalization, args, size.cpc),
+        "cpc_from_generator": _cpc_from_generator(loaded, mean, std, size.cpc_generator),
     }
     for measure in rows.values():
         measure(size.repeats)  # a run that does not count: first calls and page faults
@@ -217,7 +241,7 @@ def measure_all(store, args, size):
     for repeat in range(size.repeats):
         for name, measure in rows.items():
             cpu, wall, batches = measure(repeat)
-            frames = batches * args.batch_size
+            frames = batches * (CPC_BATCH if name.startswith("cpc") else args.batch_size)
             speeds[name].append((frames / cpu, frames / wall))
     return speeds
 
@@ -231,27 +255,23 @@ def summarize(speeds):
         "frames_per_second": {
             name: round(statistics.median(wall for _, wall in values)) for name, values in speeds.items()
         },
-        "ours_over_from_generator": round(medians["ours"] / medians["from_generator"], 2),
-        "ours_over_unshuffled": round(medians["ours"] / medians["unshuffled"], 2),
-        "ours_over_memory_copy": round(medians["ours"] / medians["memory_copy"], 3),
+        **{
+            f"{ours}_over_{peer}": round(medians[ours] / medians[peer], 3)
+            for ours, peer, _ in ROWS.values()
+            if peer is not None
+        },
     }
 
 
 def format_table(summary):
     """Return the summary as a table for a terminal."""
     per_cpu = summary["frames_per_cpu_second"]
-    labels = {
-        "ours": "ours",
-        "from_generator": "per-frame from_generator",
-        "unshuffled": "the same, unshuffled",
-        "memory_copy": "memory-copy limit",
-    }
-    lines = [f"{'':26}{'frames/CPU s':>14}{'lowest - highest':>24}{'frames/s':>12}{'ours is':>10}"]
-    for name, label in labels.items():
+    lines = [f"{'':34}{'frames/CPU s':>14}{'lowest - highest':>24}{'frames/s':>12}"]
+    for name, (ours, peer, label) in ROWS.items():
         low, high = summary["lowest_and_highest"][name]
+        ratio = f"{per_cpu[ours] / per_cpu[peer]:>8.2f}x {ours} / {peer}" if peer else ""
         lines.append(
-            f"{label:26}{per_cpu[name]:>14,}{f'{low:,} - {high:,}':>24}{summary['frames_per_second'][name]:>12,}"
-            f"{per_cpu['ours'] / per_cpu[name]:>9.{1 if name != 'memory_copy' else 2}f}x"
+            f"{label:34}{per_cpu[name]:>14,}{f'{low:,} - {high:,}':>24}{summary['frames_per_second'][name]:>12,}{ratio}"
         )
     return "\n".join(lines)
 

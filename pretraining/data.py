@@ -79,6 +79,39 @@ def split_patients(patients, val_patients, seed):
     return train, [p for i, p in enumerate(patients) if i in held_out]
 
 
+def without_patients(patients, held_out, file):
+    """Return the patients that are not in a validation file.
+
+    Args:
+        patients: list of `StoredPatient`.
+        held_out: patient ids.
+        file: the validation file, for the message.
+
+    Raises:
+        SplitError: if nobody is left to train on.
+    """
+    left = [p for p in patients if p.patient not in set(held_out)]
+    if not left:
+        raise SplitError(
+            f"{file}: its patients must leave some to train on. Received: all {len(patients)} of this run; "
+            "add patients or choose another --val-file"
+        )
+    return left
+
+
+def patient_share(patients, fraction, seed):
+    """Return a share of the patients, at least one; a smaller share is part of every larger one.
+
+    Args:
+        patients: list of `StoredPatient`.
+        fraction: share in (0, 1].
+        seed: decides who belongs to it.
+    """
+    count = max(1, round(fraction * len(patients)))
+    chosen = set(np.random.default_rng((seed, 1)).permutation(len(patients))[:count].tolist())
+    return [p for i, p in enumerate(patients) if i in chosen]
+
+
 def choose_normalization(mode, store, patients):
     """Return the `Normalization` of a run.
 

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 
 from pretraining.packing import INVALID_COUNT
+from pretraining.sampler import LABELS
 
 # Decoded together; 16 frames of 4096 samples are 256 KiB, which the second-level cache holds.
 _VALUES_PER_BLOCK = 65_536
@@ -19,62 +20,70 @@ _UNUSED = sys.getrefcount(_LONE[0])
 class BatchReader:
     """Reads whole batches of standardised frames and their labels in numpy.
 
-    The batch crosses main memory once: frames become float32 as they are
+    A batch crosses main memory once: frames become float32 as they are
     gathered, and are standardised a few at a time while the cache holds them.
 
     Args:
         sampler: `FrameSampler`.
-        label_frames: the task's labelling function.
-        frame_size: samples in a frame.
-        batch_size: frames in a batch.
+        task: `Task`, which labels windows and says which frames are seen.
+        options: of the run, as the task wants them.
         n_leads: leads of the store.
         normalization: `Normalization` to apply.
         has_gaps: whether any patient has invalid samples; they become 0, the
             mean of standardised input.
+
+    Attributes:
+        shapes: dict input name -> shape of its frames in a batch.
     """
 
-    def __init__(self, sampler, label_frames, frame_size, batch_size, n_leads, normalization, has_gaps):
+    def __init__(self, sampler, task, options, n_leads, normalization, has_gaps):
         self._sampler = sampler
-        self._label_frames = label_frames
-        self._shape = (frame_size, n_leads)
+        self._task = task
+        self._options = options
+        self._frame_size = options.frame_size
         self._mean = np.asarray(normalization.mean if normalization.method == "zscore" else 0.0, np.float64)
         self._std = np.asarray(normalization.std if normalization.method == "zscore" else 1.0, np.float64)
         self._has_gaps = has_gaps
-        self._memory = BatchMemory((batch_size, *self._shape))
+        batch_size = sampler.sampling.batch_size
+        self.shapes = {
+            name: (batch_size, *shape, self._frame_size, n_leads) for name, shape in task.frames_shape(options).items()
+        }
+        self._memory = {name: BatchMemory(shape) for name, shape in self.shapes.items()}
+        self._label_shape = (batch_size, *task.label_shape(options))
 
     def read(self, step):
         """Return one batch.
 
         Returns:
-            frames: float32 (batch, time, leads), standardised.
-            labels: int32 (batch,).
+            One array float32 (batch, ..., time, leads) for each of the task's
+            inputs, standardised, and the labels (batch, ...).
         """
-        draws = self._sampler.draw(int(step))
-        frames = self._memory.take()
-        labels = np.empty(len(frames), np.int32)
-        for draw in draws:
-            labels[draw.rows] = self._label_frames(draw.working_set.axis, draw.axis_starts, self._shape[0])
-            # The rows of a draw follow each other.
-            self._fill(frames[draw.rows[0] : draw.rows[-1] + 1], draw)
-        return frames, labels
+        step = int(step)
+        arrays = {name: memory.take() for name, memory in self._memory.items()}
+        labels = np.empty(self._label_shape, self._task.label_dtype)
+        for part, draw in enumerate(self._sampler.draw(step)):
+            rng = np.random.default_rng((self._sampler.sampling.seed, LABELS, step, part))
+            starts = draw.working_set.on_axis(draw.windows)
+            labels[draw.rows] = self._task.label(draw.working_set.axis, starts, rng, self._options)
+            frames = self._task.frames(draw.windows, draw.others, labels[draw.rows], self._options)
+            for name, (segments, starts) in frames.items():
+                rows = arrays[name][draw.rows].reshape(-1, *arrays[name].shape[-2:])
+                self._fill(rows, draw.working_set, segments.ravel(), starts.ravel())
+        return *arrays.values(), labels
 
-    def _fill(self, frames, draw):
-        opened = draw.working_set
-        numbers = opened.first_segments[draw.slots] + draw.segments
-        starts = opened.first_samples[numbers] + draw.within
-        scale, offset = self._scale_and_offset(opened.gain[numbers], opened.baseline[numbers])
-        signals = [patient.signal for patient in opened.segments]
-        places = list(zip(draw.slots.tolist(), starts.tolist()))
-        frame_size, n_leads = self._shape
-        step = max(1, _VALUES_PER_BLOCK // (frame_size * n_leads))
-        for first in range(0, len(places), step):
-            block = slice(first, first + step)
-            decoded = frames[block]
-            for frame, (slot, start) in zip(decoded, places[block]):
-                stored = signals[slot][start : start + frame_size]
-                frame[:] = stored
+    def _fill(self, frames, opened, segments, starts):
+        size, n_leads = self._frame_size, frames.shape[-1]
+        step = max(1, _VALUES_PER_BLOCK // (size * n_leads))
+        scale, offset = self._scale_and_offset(opened.gain[segments], opened.baseline[segments])
+        samples = frames.reshape(-1, n_leads)
+        for block, runs in _blocks(segments, opened.first_samples[segments] + starts, size, step):
+            for row, count, segment, start in runs:
+                stored = opened.signals[segment][start : start + count * size]
+                target = samples[row * size : (row + count) * size]
+                target[:] = stored
                 if self._has_gaps and stored.dtype == np.int16:
-                    frame[stored == INVALID_COUNT] = np.nan
+                    target[stored == INVALID_COUNT] = np.nan
+            decoded = frames[block]
             decoded *= scale[block]
             decoded += offset[block]
             if self._has_gaps:
@@ -86,6 +95,29 @@ class BatchReader:
         scale = 1.0 / (gain * self._std)
         offset = -(baseline / gain + self._mean) / self._std
         return scale.astype(np.float32), offset.astype(np.float32)
+
+
+def _blocks(segments, starts, size, step):
+    """Yield the frames in blocks of `step` rows, those that follow each other in a segment as one run.
+
+    Args:
+        segments: int64 (frames,).
+        starts: int64 (frames,), first sample of each frame.
+        size: samples in a frame.
+        step: frames in a block.
+
+    Yields:
+        The block's rows as a slice, and an iterator of (row, frames, segment, start) over its runs.
+    """
+    follows = (segments[1:] == segments[:-1]) & (starts[1:] == starts[:-1] + size)
+    follows[step - 1 :: step] = False
+    rows = np.concatenate([[0], np.flatnonzero(~follows) + 1])
+    columns = rows, np.diff(rows, append=len(starts)), segments[rows], starts[rows]
+    columns = [column.tolist() for column in columns]
+    firsts = np.arange(0, len(starts), step)
+    bounds = [*np.searchsorted(rows, firsts).tolist(), len(rows)]
+    for first, run, behind in zip(firsts.tolist(), bounds, bounds[1:]):
+        yield slice(first, first + step), zip(*(column[run:behind] for column in columns))
 
 
 class BatchMemory:

@@ -1,128 +1,217 @@
-"""Which frames a batch holds: a pure function of (seed, step)."""
+"""Which windows and frames a batch holds: a pure function of (seed, step)."""
 
-import collections
 import dataclasses
+import itertools
 import threading
 
 import numpy as np
 
+from transplant.errors import DataError
 from transplant.tasks.annotations import AnnotationAxis
 
 # Streams of random numbers that must not repeat each other.
-_ORDER, _PLACES, _STARTS = range(3)
+_ORDER, _PLACES, _STARTS, _OTHERS, LABELS = range(5)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Places:
+    """Where frames or windows lie in a working set; the two arrays have one shape.
+
+    Attributes:
+        segments: int64, number of the segment in the set.
+        starts: int64, first sample within that segment.
+    """
+
+    segments: np.ndarray
+    starts: np.ndarray
 
 
 class WorkingSet:
     """A few patients opened together: memory-mapped signals and one axis of annotations.
 
+    The segments of all patients are numbered through.
+
     Attributes:
-        segments: list of `PatientSegments`.
+        patients: list of `PatientSegments`.
         axis: `AnnotationAxis` of all of them.
-        first_segments: int64 (patients + 1,), number of each patient's first segment in the set.
-        first_samples: int64 (segments,), where each segment of the set starts in its patient's signal.
-        gain, baseline: float32 (segments, leads), of each segment of the set.
+        patient_of: int64 (segments,), index of each segment's patient.
+        first_segments: int64 (patients + 1,), number of each patient's first segment.
+        first_samples: int64 (segments,), where each segment starts in its patient's signal.
+        signals: list of each segment's patient's whole signal.
+        gain, baseline: float32 (segments, leads), of each segment.
 
     Args:
         patients: list of `StoredPatient`.
-        frame_size: samples in a frame.
+        window_size: samples in a window.
         sampling_rate_hz: rate of the store.
     """
 
-    def __init__(self, patients, frame_size, sampling_rate_hz):
-        self.segments = [p.load() for p in patients]
-        self.axis = AnnotationAxis([a for s in self.segments for a in s.annotations], sampling_rate_hz)
-        starts = [p.frame_starts(frame_size) for p in patients]
-        # Frame starts of all segments of all patients, numbered through.
-        self._starts_before = np.concatenate([[0], np.cumsum(np.concatenate(starts))])
-        first_segment = np.concatenate([[0], np.cumsum([len(s) for s in starts])])
-        self._patient_from = self._starts_before[first_segment[:-1]]
-        self._patient_starts = np.diff(self._starts_before[first_segment])
-        self.first_segments = first_segment
-        self.first_samples = np.concatenate([s.offsets[:-1] for s in self.segments])
-        self.gain = np.concatenate([s.gain for s in self.segments])
-        self.baseline = np.concatenate([s.baseline for s in self.segments])
+    def __init__(self, patients, window_size, sampling_rate_hz):
+        self.patients = [p.load() for p in patients]
+        self.axis = AnnotationAxis([a for p in self.patients for a in p.annotations], sampling_rate_hz)
+        self._lengths = np.concatenate([np.diff(p.offsets) for p in self.patients])
+        counts = [len(p.annotations) for p in self.patients]
+        self.patient_of = np.repeat(np.arange(len(counts)), counts)
+        self.first_segments = np.concatenate([[0], np.cumsum(counts)])
+        self.first_samples = np.concatenate([p.offsets[:-1] for p in self.patients])
+        self.signals = [self.patients[i].signal for i in self.patient_of]
+        self.gain = np.concatenate([p.gain for p in self.patients])
+        self.baseline = np.concatenate([p.baseline for p in self.patients])
+        self._window_size = window_size
+        # Window starts of all segments, numbered through.
+        self._starts_before = np.concatenate([[0], np.cumsum(self._starts_of(window_size))])
+        self._patient_from = self._starts_before[self.first_segments[:-1]]
+        self._patient_starts = np.diff(self._starts_before[self.first_segments])
+
+    def _starts_of(self, size):
+        return np.maximum(self._lengths - size + 1, 0)
+
+    def on_axis(self, places):
+        """Return int64 annotation-axis positions of the first samples."""
+        return self.axis.origins[places.segments] + places.starts
 
     def place(self, slots, uniform):
-        """Turn uniform numbers into frame starts.
+        """Turn uniform numbers into windows, each start of a patient equally likely.
 
         Args:
-            slots: (frames,), which patient of the set.
-            uniform: (frames,), in [0, 1).
+            slots: (windows,), which patient of the set.
+            uniform: (windows,), in [0, 1).
 
         Returns:
-            segments: int64 (frames,), segment within the patient.
-            within: int64 (frames,), first sample within that segment.
-            axis_starts: int64 (frames,), the same on the annotation axis.
+            `Places` of shape (windows,).
         """
         number = self._patient_from[slots] + (uniform * self._patient_starts[slots]).astype(np.int64)
-        segment = np.searchsorted(self._starts_before, number, side="right") - 1
-        within = number - self._starts_before[segment]
-        return segment - self.first_segments[slots], within, self.axis.origins[segment] + within
+        segments = np.searchsorted(self._starts_before, number, side="right") - 1
+        return Places(segments, number - self._starts_before[segments])
+
+    def place_apart(self, windows, frame_size, uniform):
+        """Draw frames from the whole set that do not touch the windows they go with.
+
+        A frame comes from any segment with equal probability, the window's own
+        included, and from any start in it that leaves the window alone.
+
+        Args:
+            windows: `Places` of shape (windows,).
+            frame_size: samples in a frame.
+            uniform: (windows, frames, 2), in [0, 1).
+
+        Returns:
+            `Places` of shape (windows, frames).
+
+        Raises:
+            DataError: if a window's segment is the only one and has no room beside it.
+
+        Source: the negatives of Weimann & Conrad's public code, which may overlap
+        the window.
+        """
+        starts_of = self._starts_of(frame_size)
+        fitting = np.flatnonzero(starts_of)
+        own, first = windows.segments[:, None], windows.starts[:, None]
+        # Starts in (first - frame_size, first + window) would overlap the window.
+        blocked_from = np.maximum(first - frame_size + 1, 0)
+        blocked_to = np.minimum(first + self._window_size, starts_of[own])
+        free_in_own = starts_of[own] - (blocked_to - blocked_from)
+        own_is_choice = free_in_own > 0
+        choices = len(fitting) - ~own_is_choice
+        if (choices < 1).any():
+            raise DataError(
+                f"a negative frame of {frame_size} samples needs room beside a window of {self._window_size}. "
+                f"Received: one segment of {self._lengths[own].min()} samples; use longer records, more patients or "
+                "a smaller --context-size"
+            )
+        rank = (uniform[..., 0] * choices).astype(np.int64)
+        # Where the own segment is full, the ranks behind it move up by one.
+        rank += ~own_is_choice & (rank >= np.searchsorted(fitting, own))
+        segments = fitting[rank]
+        in_own = segments == own
+        free = np.where(in_own, free_in_own, starts_of[segments])
+        starts = (uniform[..., 1] * free).astype(np.int64)
+        starts += np.where(in_own & (starts >= blocked_from), blocked_to - blocked_from, 0)
+        return Places(segments, starts)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Draw:
-    """The frames of one batch that come from one working set.
+    """The part of one batch that comes from one working set.
 
     Attributes:
-        rows: (frames,), rows of the batch that they fill.
+        rows: slice of the batch's rows.
         working_set: the `WorkingSet`.
-        slots, segments, within: (frames,), patient of the set, its segment, first sample.
-        axis_starts: (frames,), first sample on the set's annotation axis.
+        windows: `Places` of shape (rows,).
+        others: `Places` of shape (rows, others): frames apart from the windows; None where none are drawn.
     """
 
-    rows: np.ndarray
+    rows: slice
     working_set: WorkingSet
-    slots: np.ndarray
-    segments: np.ndarray
-    within: np.ndarray
-    axis_starts: np.ndarray
+    windows: Places
+    others: Places
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """What is drawn.
+
+    Attributes:
+        window_size: samples in a window.
+        frame_size: samples in one of the other frames.
+        others: frames drawn beside each window.
+        batch_size: windows in a batch.
+        samples_per_patient: windows of a patient in a pass.
+        seed: seed of the stream.
+    """
+
+    window_size: int
+    frame_size: int
+    others: int
+    batch_size: int
+    samples_per_patient: int
+    seed: int
 
 
 class FrameSampler:
-    """Draws frames patient by patient, each patient equally often.
+    """Draws windows patient by patient, each patient equally often.
 
     A pass visits every patient once, in an order of its own; patients are
-    taken `working_set` at a time, and each gives `samples_per_patient` frames,
-    shuffled within the set. A frame starts anywhere in its patient's segments
+    taken `working_set` at a time, and each gives `samples_per_patient` windows,
+    shuffled within the set. A window starts anywhere in its patient's segments
     with equal probability and lies inside one segment. The store is read in
     this order too, which keeps a slow disk near one place.
 
     Args:
-        patients: list of `StoredPatient`, each with at least one frame.
-        frame_size: samples in a frame.
-        batch_size: frames in a batch.
-        samples_per_patient: frames of a patient in a pass.
+        patients: list of `StoredPatient`, each with room for a window.
+        sampling: `Sampling`.
         sampling_rate_hz: rate of the store.
-        seed: seed of the stream.
-        working_set: patients opened together. Defaults to 16.
+        working_set: patients opened together. Defaults to what the patients' storage
+            allows, 16 in a store.
     """
 
-    def __init__(self, patients, frame_size, batch_size, samples_per_patient, sampling_rate_hz, seed, working_set=16):
+    def __init__(self, patients, sampling, sampling_rate_hz, working_set=None):
         self._patients = list(patients)
-        self._frame_size = frame_size
-        self._batch_size = batch_size
-        self._samples = samples_per_patient
+        self.sampling = sampling
         self._rate = sampling_rate_hz
-        self._seed = seed
-        self._set_size = working_set
-        self._cache = collections.OrderedDict()
+        self._set_size = working_set or self._patients[0].working_set
+        self._cache = {}
         self._lock = threading.Lock()
 
     def draw(self, step):
         """Return the list of `Draw`s that make up batch number `step`."""
-        numbers = np.arange(step * self._batch_size, (step + 1) * self._batch_size)
-        uniform = np.random.default_rng((self._seed, _STARTS, step)).random(self._batch_size)
-        pass_size = len(self._patients) * self._samples
+        s = self.sampling
+        numbers = np.arange(step * s.batch_size, (step + 1) * s.batch_size)
+        uniform = np.random.default_rng((s.seed, _STARTS, step)).random(s.batch_size)
+        apart = np.random.default_rng((s.seed, _OTHERS, step)).random((s.batch_size, s.others, 2))
+        pass_size = len(self._patients) * s.samples_per_patient
         passes, within_pass = np.divmod(numbers, pass_size)
-        sets, within_set = np.divmod(within_pass, self._set_size * self._samples)
-        draws = []
+        sets, within_set = np.divmod(within_pass, self._set_size * s.samples_per_patient)
         # Numbers rise, so each (pass, set) is one run of rows.
-        changes = np.flatnonzero(np.diff(passes) | np.diff(sets)) + 1
-        for rows in np.split(np.arange(self._batch_size), changes):
-            working_set, slot_of = self._open(int(passes[rows[0]]), int(sets[rows[0]]))
-            slots = slot_of[within_set[rows]]
-            draws.append(Draw(rows, working_set, slots, *working_set.place(slots, uniform[rows])))
+        bounds = [0, *(np.flatnonzero(np.diff(passes) | np.diff(sets)) + 1).tolist(), s.batch_size]
+        self._close_all_but({(int(passes[first]), int(sets[first])) for first in bounds[:-1]})
+        draws = []
+        for first, last in itertools.pairwise(bounds):
+            rows = slice(first, last)
+            working_set, slot_of = self._open(int(passes[first]), int(sets[first]))
+            windows = working_set.place(slot_of[within_set[rows]], uniform[rows])
+            others = working_set.place_apart(windows, s.frame_size, apart[rows]) if s.others else None
+            draws.append(Draw(rows, working_set, windows, others))
         return draws
 
     def _open(self, pass_number, set_number):
@@ -130,14 +219,25 @@ class FrameSampler:
         key = (pass_number, set_number)
         with self._lock:
             if key not in self._cache:
-                order = np.random.default_rng((self._seed, _ORDER, pass_number)).permutation(len(self._patients))
-                chosen = order[set_number * self._set_size : (set_number + 1) * self._set_size]
-                slots = np.repeat(np.arange(len(chosen), dtype=np.int32), self._samples)
-                np.random.default_rng((self._seed, _PLACES, pass_number, set_number)).shuffle(slots)
-                patients = [self._patients[i] for i in chosen]
-                self._cache[key] = WorkingSet(patients, self._frame_size, self._rate), slots
-                # Two batches are drawn at once; they may straddle two sets.
-                while len(self._cache) > 3:
-                    self._cache.popitem(last=False)
-            self._cache.move_to_end(key)
+                patients = self._patients_of(*key)
+                # Patients that are decoded on the way get ready while this set is in use.
+                is_last = (set_number + 1) * self._set_size >= len(self._patients)
+                following = (pass_number + 1, 0) if is_last else (pass_number, set_number + 1)
+                for patient in (*patients, *self._patients_of(*following)):
+                    patient.expect()
+                slots = np.repeat(np.arange(len(patients), dtype=np.int32), self.sampling.samples_per_patient)
+                np.random.default_rng((self.sampling.seed, _PLACES, pass_number, set_number)).shuffle(slots)
+                self._cache[key] = WorkingSet(patients, self.sampling.window_size, self._rate), slots
             return self._cache[key]
+
+    def close(self):
+        """Let go of the working sets; a later draw opens its own again."""
+        self._close_all_but(())
+
+    def _close_all_but(self, keys):
+        with self._lock:
+            self._cache = {key: self._cache[key] for key in keys if key in self._cache}
+
+    def _patients_of(self, pass_number, set_number):
+        order = np.random.default_rng((self.sampling.seed, _ORDER, pass_number)).permutation(len(self._patients))
+        return [self._patients[i] for i in order[set_number * self._set_size : (set_number + 1) * self._set_size]]

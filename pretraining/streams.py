@@ -1,15 +1,14 @@
 """Streams of labelled ECG frames as `tf.data.Dataset`s."""
 
-import numpy as np
 import tensorflow as tf
 
 from pretraining.frames import BatchReader
-from pretraining.sampler import FrameSampler
+from pretraining.sampler import FrameSampler, Sampling
 from transplant.errors import DataError
 
 
-def usable_patients(patients, frame_size):
-    """Divide patients into those a frame fits in and those it does not, or whose files are damaged.
+def usable_patients(patients, window_size):
+    """Divide patients into those a window fits in and those it does not, or whose files are damaged.
 
     Returns:
         usable: list of `StoredPatient`.
@@ -21,8 +20,8 @@ def usable_patients(patients, frame_size):
     usable, left_out = [], []
     for patient in patients:
         problem = patient.problem()
-        if problem is None and not patient.frame_starts(frame_size).any():
-            problem = f"longest segment {max(patient.lengths)} samples, shorter than a frame of {frame_size}"
+        if problem is None and not patient.frame_starts(window_size).any():
+            problem = f"longest segment {max(patient.lengths)} samples, shorter than {window_size}"
         if problem is None:
             usable.append(patient)
         else:
@@ -32,51 +31,66 @@ def usable_patients(patients, frame_size):
     return usable, left_out
 
 
-def frame_dataset(
-    store, patients, task, normalization, frame_size, batch_size, samples_per_patient, seed, steps, first_step=0
+def window_dataset(
+    store, patients, task, options, normalization, batch_size, samples_per_patient, seed, steps, first_step=0
 ):
-    """Return a stream of batches of labelled frames.
+    """Return a stream of batches as they are drawn, before the task finishes them.
 
     Whole batches are gathered and standardised in numpy, in one thread ahead of
-    the training step. Batch number `step` depends on the seed and the step alone, so a
-    stream that starts at `first_step` goes on exactly where another stopped.
-    Invalid samples become 0, the mean of standardised input.
+    the training step. Batch number `step` depends on the seed and the step
+    alone, so a stream that starts at `first_step` goes on exactly where another
+    stopped. Invalid samples become 0, the mean of standardised input.
 
     Args:
         store: `Store`.
-        patients: list of `StoredPatient` that a frame fits in.
+        patients: list of `StoredPatient` that a window of the task fits in.
         task: `Task`.
+        options: of the run, as the task wants them (`frame_size` and the task's own).
         normalization: `Normalization`.
-        frame_size: samples in a frame.
-        batch_size: frames in a batch.
-        samples_per_patient: frames of one patient before the next ones are visited.
+        batch_size: windows in a batch.
+        samples_per_patient: windows of one patient before the next ones are visited.
         seed: seed of the stream.
         steps: number of batches.
         first_step: number of the first batch.
 
     Returns:
-        tf.data.Dataset of (frames float32 (batch, time, leads), labels int32 (batch,)).
+        tf.data.Dataset of (dict input name -> float32 (batch, ..., time, leads), labels (batch, ...)).
     """
-    sampler = FrameSampler(patients, frame_size, batch_size, samples_per_patient, store.sampling_rate_hz, seed)
+    sampling = Sampling(
+        task.window_size(options), options.frame_size, task.others(options), batch_size, samples_per_patient, seed
+    )
+    sampler = FrameSampler(patients, sampling, store.sampling_rate_hz)
     has_gaps = any(p.invalid_samples for p in patients)
-    reader = BatchReader(sampler, task.label_frames, frame_size, batch_size, store.n_leads, normalization, has_gaps)
+    reader = BatchReader(sampler, task, options, store.n_leads, normalization, has_gaps)
+    types = [*(tf.float32 for _ in reader.shapes), tf.as_dtype(task.label_dtype)]
+
+    def gather(step):
+        batch = reader.read(step)
+        if step == first_step + steps - 1:
+            # TensorFlow keeps a function that a graph calls, and all it refers to, to the end of the process.
+            sampler.close()
+        return batch
 
     def read(step):
-        frames, labels = tf.numpy_function(reader.read, [step], [tf.float32, tf.int32], stateful=False)
-        frames.set_shape((batch_size, frame_size, store.n_leads))
-        labels.set_shape((batch_size,))
-        return frames, labels
+        *frames, labels = tf.numpy_function(gather, [step], types, stateful=False)
+        for array, shape in zip(frames, reader.shapes.values()):
+            array.set_shape(shape)
+        labels.set_shape((batch_size, *task.label_shape(options)))
+        return dict(zip(reader.shapes, frames)), labels
 
     numbers = tf.data.Dataset.range(first_step, first_step + steps)
-    options = tf.data.Options()
+    threads = tf.data.Options()
     # Two threads would wait for each other, for Python runs one at a time, and spin meanwhile.
-    options.threading.private_threadpool_size = 1
-    return numbers.map(read).prefetch(2).with_options(options)
+    threads.threading.private_threadpool_size = 1
+    return numbers.map(read).prefetch(2).with_options(threads)
 
 
-def class_counts(dataset, n_classes):
-    """Return int64 (n_classes,): how often each label occurs in a stream."""
-    counts = np.zeros(n_classes, np.int64)
-    for _, labels in dataset:
-        counts += np.bincount(labels.numpy(), minlength=n_classes)
-    return counts
+def frame_dataset(store, patients, task, options, *arguments, **keywords):
+    """Return a stream of batches for `model.fit`; the arguments are those of `window_dataset`.
+
+    Returns:
+        tf.data.Dataset of what the task's `finish` returns; for beat, rhythm and
+        hr (frames float32 (batch, time, leads), labels int32 (batch,)).
+    """
+    windows = window_dataset(store, patients, task, options, *arguments, **keywords)
+    return windows.map(lambda inputs, labels: task.finish(inputs, labels, options))

@@ -4,12 +4,14 @@ import sys
 
 from pretraining.prepare import split_ids
 from transplant.modules.registry import ARCHITECTURES
-from transplant.tasks.task import task_names
+from transplant.tasks.task import get_task, task_names
 from transplant.training.command_line import (
-    add_precision_flag,
+    add_optimizer_flags,
+    add_run_flags,
+    add_spectrogram_flags,
+    fraction,
     fraction_or_count,
     make_parser,
-    positive_float,
     positive_int,
     run,
     seed,
@@ -35,6 +37,13 @@ def build_parser():
     )
     data.add_argument("--task", required=True, choices=task_names(), help="what a frame is asked for")
     data.add_argument("--patient-ids", nargs="+", metavar="ID", help="patients to use, comma or space separated")
+    data.add_argument(
+        "--patient-fraction",
+        type=fraction,
+        default=1.0,
+        metavar="S",
+        help="train on this share of the training patients; smaller shares are parts of larger ones",
+    )
     data.add_argument("--frame-size", type=positive_int, default=2048, metavar="N", help="samples in a frame")
     data.add_argument(
         "--samples-per-patient", type=positive_int, default=1000, metavar="N", help="frames of a patient in a pass"
@@ -45,6 +54,15 @@ def build_parser():
         default="train",
         help="standardise with the training patients' mean and deviation, Icentia11k's published ones, or not at all",
     )
+    data.add_argument(
+        "--unzipped",
+        nargs="?",
+        const="True",
+        metavar="BOOL",
+        help="accepted for the commands of the public code: the layout of --train is found out",
+    )
+    for task in task_names():
+        get_task(task).add_flags(parser.add_argument_group(f"task {task}: {get_task(task).summary}"))
     validation = parser.add_argument_group("validation")
     validation.add_argument(
         "--val-patients",
@@ -55,23 +73,36 @@ def build_parser():
     )
     validation.add_argument("--val-size", type=positive_int, default=2048, metavar="N", help="validation frames")
     validation.add_argument(
+        "--val-samples-per-patient",
+        type=positive_int,
+        metavar="N",
+        help="validation frames of a patient before the next; default: the same number of each",
+    )
+    validation.add_argument(
+        "--val-file", metavar="FILE", help="score on these windows, and leave their patients out of training"
+    )
+    validation.add_argument("--cache-val", metavar="FILE", help="write the validation windows there, for --val-file")
+    validation.add_argument(
         "--val-metric", choices=("loss", "acc", "f1"), default="loss", help="what the best weights are chosen by"
     )
     model = parser.add_argument_group("model")
     model.add_argument("--arch", choices=tuple(ARCHITECTURES), default="resnet18", help="network")
     model.add_argument("--stages", type=positive_int, metavar="N", help="first N stages of it; default: all")
-    model.add_argument("--weights-file", metavar="FILE", help="start from this backbone (a file or a job folder)")
+    add_spectrogram_flags(model)
+    model.add_argument(
+        "--weights-file",
+        metavar="FILE",
+        help="start from this backbone: a weights file, a job folder, or a TensorFlow checkpoint of the public code",
+    )
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=positive_int, default=1, metavar="N", help="epochs")
     training.add_argument("--steps-per-epoch", type=positive_int, default=100, metavar="N", help="batches in an epoch")
     training.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="frames in a batch")
-    training.add_argument(
-        "--learning-rate", type=positive_float, default=1e-3, metavar="R", help="Adam's learning rate"
-    )
-    add_precision_flag(training)
+    add_run_flags(training)
     training.add_argument("--seed", type=seed, default=2024, help="seed of split, stream and initial weights")
     training.add_argument("--job-dir", metavar="J", help="folder of the results; default: jobs/pretraining/TASK-NNN")
     training.add_argument("--resume", action="store_true", help="go on with the job in --job-dir")
+    add_optimizer_flags(parser.add_argument_group("optimiser"))
     return parser
 
 

@@ -1,6 +1,5 @@
 """The pretraining run itself, from the store to the backbone; reads top to bottom."""
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -10,22 +9,25 @@ from pretraining.data import (
     coverage,
     lead_names,
     open_training_store,
+    patient_share,
     split_patients,
+    without_patients,
 )
-from pretraining.datasets import class_counts, frame_dataset, usable_patients
-from pretraining.sampler import FrameSampler
+from pretraining.sampler import FrameSampler, Sampling
+from pretraining.streams import frame_dataset, usable_patients, window_dataset
+from pretraining.validation import ValidationSet, validation_settings
 from transplant.datasets.icentia11k import ds_beat_names
 from transplant.errors import OptionError
 from transplant.evaluation.plots import plot_frame, plot_learning_curves
-from transplant.modules.classifier import build_classifier
-from transplant.modules.registry import get_architecture
-from transplant.tasks.task import get_task
+from transplant.modules.registry import build_backbone, choose_spectrogram, get_architecture
+from transplant.tasks.task import get_task, task_options
 from transplant.training.checkpoint import checkpoint_folders
 from transplant.training.description import ModelDescription
+from transplant.training.distribution import batch_norm_kind, check_batch_size, training_strategy
 from transplant.training.loop import BEST_WEIGHTS, Plan, monitored_column, run_plan
+from transplant.training.optimization import OptimizerSettings, build_optimizer
 from transplant.training.runtime import precision, seed_everything
 from transplant.training.transfer import find_weights, transfer_backbone
-from transplant.training.validation import predict_probabilities, validation_values
 from transplant.training.weights import assign_weights, read_weights, save_weights
 
 BACKBONE = "backbone.npz"
@@ -44,30 +46,29 @@ def run_pretraining(args, job, log=print):
     """
     seed_everything(args.seed)
     task = get_task(args.task)
+    task.check(args)
+    strategy = training_strategy(args.devices)
+    check_batch_size(strategy, args.batch_size)
+    spectrogram = choose_spectrogram(args.arch, args.spectrogram, args.bins)
     store = open_training_store(args.train, job, args.patient_ids, args.seed, log)
-    patients, left_out = usable_patients(choose_patients(store, args.patient_ids), args.frame_size)
-    for patient, reason in left_out:
-        log(f"left out: patient {patient}: {reason}")
-    if left_out:
-        log(f"{len(left_out)} of {len(left_out) + len(patients)} patients left out")
-    train, held_out = split_patients(patients, args.val_patients, args.seed)
-    if monitored_column(args.val_metric, bool(held_out)) is None:
-        raise OptionError(
-            f"--val-metric {args.val_metric} needs validation patients. Received: none; set --val-patients"
-        )
+    train, held_out, validation = _divide_patients(args, task, store, log)
     normalization = choose_normalization(args.normalization, store, train)
-    log(f"data: {store.name}, {len(train)} training and {len(held_out)} validation patients")
     log(f"normalisation: {normalization}")
+    if spectrogram:
+        log(f"spectrogram: {spectrogram}")
     log(coverage(len(train), args.samples_per_patient, args.epochs, args.batch_size, args.steps_per_epoch))
 
-    def stream(patients, seed, steps, first_step=0, samples=args.samples_per_patient):
-        return frame_dataset(
-            store, patients, task, normalization, args.frame_size, args.batch_size, samples, seed, steps, first_step
+    def windows(patients, seed, steps, first_step=0, samples=args.samples_per_patient, draw=frame_dataset):
+        return draw(
+            store, patients, task, args, normalization, args.batch_size, samples, seed, steps, first_step=first_step
         )
 
-    counts = class_counts(stream(train, args.seed, 8), len(task.classes))
-    shares = ", ".join(f"{name} {count:,}" for name, count in zip(task.classes, counts))
-    log(f"classes of the first {counts.sum():,} frames: {shares}")
+    first_labels = np.concatenate([labels.numpy() for _, labels in windows(train, args.seed, 8, draw=window_dataset)])
+    if task.describe_labels(first_labels):
+        log(f"classes of the first {len(first_labels):,} frames: {task.describe_labels(first_labels)}")
+    if held_out:
+        validation = _draw_validation(args, task, store, held_out, normalization, windows)
+    validation = validation and validation.normalized_as(normalization)
 
     description = ModelDescription(
         architecture=args.arch,
@@ -78,29 +79,33 @@ def run_pretraining(args, job, log=print):
         normalization=normalization,
         input_length=args.frame_size,
         task=task.name,
-        classes=task.classes,
+        classes=task.classes(args),
         data={
             "name": store.name,
             "fingerprint": store.fingerprint,
             "training_patients": [p.patient for p in train],
-            "validation_patients": [p.patient for p in held_out],
+            "validation_patients": validation.patients if validation else [],
+            "task_options": task_options(task, args),
         },
         seed=args.seed,
+        spectrogram=spectrogram and spectrogram.to_dict(),
     )
-    with precision(args.mixed_precision):
-        model = build_classifier(
+    settings = OptimizerSettings.from_options(args)
+    with strategy.scope(), precision(args.mixed_precision):
+        backbone = build_backbone(
             args.arch,
-            len(task.classes),
-            leads=store.n_leads,
             stages=args.stages,
+            leads=store.n_leads,
             seed=args.seed,
-            batch_norm="fused",
+            batch_norm=batch_norm_kind(strategy),
+            spectrogram=spectrogram,
         )
+        model = task.build_model(backbone, args, store.n_leads, args.seed)
         model.compile(
             # The paper's optimiser for pretraining.
-            keras.optimizers.Adam(args.learning_rate, beta_1=0.9, beta_2=0.98, epsilon=1e-9),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="acc")],
+            build_optimizer(settings, args.epochs * args.steps_per_epoch, beta_1=0.9, beta_2=0.98, epsilon=1e-9),
+            task.loss(),
+            metrics=task.metrics(),
         )
     log(f"# model parameters: {model.count_params():,}")
     if args.weights_file and not checkpoint_folders(job):
@@ -109,10 +114,12 @@ def run_pretraining(args, job, log=print):
     plan = Plan(
         epochs=args.epochs,
         steps_per_epoch=args.steps_per_epoch,
-        dataset_of_epoch=lambda epoch: stream(train, args.seed, args.steps_per_epoch, epoch * args.steps_per_epoch),
-        validate=_validation(model, stream, held_out, args) if held_out else None,
+        dataset_of_epoch=lambda epoch: windows(train, args.seed, args.steps_per_epoch, epoch * args.steps_per_epoch),
+        validate=_scorer(task, model, validation, args) if validation else None,
         monitor=args.val_metric,
         stop_metric=args.val_metric,
+        settings=settings,
+        tensorboard=args.tensorboard,
     )
     state = run_plan(plan, model, description, job, log)
 
@@ -121,46 +128,83 @@ def run_pretraining(args, job, log=print):
     plot_learning_curves(
         pd.DataFrame(state.history), job / "learning_curves.png", f"Pretraining: {task.name}", state.best_epoch
     )
-    _plot_first_frame(store, train, args, job / "frame.png")
-    side = "validation" if held_out else "training"
+    _plot_first_frame(store, train, task, args, job / "frame.png")
+    side = "validation" if validation else "training"
     log(f"best epoch {state.best_epoch} by {side} {args.val_metric}: {state.best_score:.4f}")
     log(f"wrote {job / BACKBONE}, {job / 'history.csv'}, {job / 'learning_curves.png'}, {job / 'frame.png'}")
-    network = f" --arch {args.arch}" * (args.arch != "resnet18") + f" --stages {args.stages}" * bool(args.stages)
+    options = {"arch": args.arch != "resnet18" and args.arch}
+    options |= {name: getattr(args, name) for name in ("stages", "spectrogram", "bins")}
+    network = "".join(f" --{name} {value}" for name, value in options.items() if value)
     log(f"next: python -m finetuning.trainer --weights-file {job / BACKBONE}{network}")
     return state
 
 
-def _validation(model, stream, patients, args):
-    """Return the function that scores the model on a fixed set of validation frames."""
+def _divide_patients(args, task, store, log):
+    """Return training patients, validation patients, and the validation windows that a file gives instead."""
+    size = task.window_size(args)
+    patients, left_out = usable_patients(choose_patients(store, args.patient_ids), size)
+    for patient, reason in left_out:
+        log(f"left out: patient {patient}: {reason}")
+    if left_out:
+        log(f"{len(left_out)} of {len(left_out) + len(patients)} patients left out")
+    validation = None
+    if args.val_file:
+        validation = ValidationSet.load(args.val_file, validation_settings(task, store, args))
+        train, held_out = without_patients(patients, validation.patients, args.val_file), []
+    else:
+        train, held_out = split_patients(patients, args.val_patients, args.seed)
+    train = patient_share(train, args.patient_fraction, args.seed)
+    if args.val_metric not in task.monitors:
+        raise OptionError(
+            f"--val-metric of task {task.name} is {' or '.join(task.monitors)}. Received: {args.val_metric}"
+        )
+    if monitored_column(args.val_metric, bool(held_out or validation)) is None:
+        raise OptionError(
+            f"--val-metric {args.val_metric} needs validation patients. Received: none; set --val-patients"
+        )
+    others = len(validation.patients) if validation else len(held_out)
+    log(f"data: {store.name}, {len(train)} training and {others} validation patients")
+    return train, held_out, validation
+
+
+def _draw_validation(args, task, store, patients, normalization, windows):
+    """Draw the validation windows, and write them where `--cache-val` says."""
     steps = -(-args.val_size // args.batch_size)
-    samples = -(-args.val_size // len(patients))
-    # A seed of its own: the validation frames are the same whatever the training stream does.
-    dataset = stream(patients, args.seed + 1_000_003, steps, samples=samples)
-    labels = np.concatenate([labels.numpy() for _, labels in dataset])[: args.val_size]
-
-    def validate():
-        probabilities = predict_probabilities(model, dataset.map(lambda frames, labels: frames))
-        return validation_values(labels, probabilities[: args.val_size], [args.val_metric])
-
-    return validate
-
-
-def _plot_first_frame(store, patients, args, path):
-    """Draw the first frame of the stream with its beats."""
-    sampler = FrameSampler(
-        patients, args.frame_size, args.batch_size, args.samples_per_patient, store.sampling_rate_hz, args.seed
+    samples = args.val_samples_per_patient or -(-args.val_size // len(patients))
+    # A seed of its own: the validation windows are the same whatever the training stream does.
+    batches = windows(patients, args.seed + 1_000_003, steps, samples=samples, draw=window_dataset)
+    names = [p.patient for p in patients]
+    validation = ValidationSet.draw(
+        batches, args.val_size, names, validation_settings(task, store, args), normalization
     )
-    draw = sampler.draw(0)[0]
-    segments = draw.working_set.segments[draw.slots[0]]
-    segment, start = int(draw.segments[0]), int(draw.within[0])
-    beats = segments.annotations[segment]
+    if args.cache_val:
+        validation.save(args.cache_val)
+    return validation
+
+
+def _scorer(task, model, validation, args):
+    """Return the function that scores the model on the validation windows."""
+    batches = validation.batches(args.batch_size, task, args)
+    return lambda: task.validation_values(model, batches, validation.labels, args.val_metric)
+
+
+def _plot_first_frame(store, patients, task, args, path):
+    """Draw the first frame of the stream with its beats."""
+    sampling = Sampling(
+        task.window_size(args), args.frame_size, 0, args.batch_size, args.samples_per_patient, args.seed
+    )
+    draw = FrameSampler(patients, sampling, store.sampling_rate_hz).draw(0)[0]
+    number, start = int(draw.windows.segments[0]), int(draw.windows.starts[0])
+    opened, owner = draw.working_set, draw.working_set.patient_of[number]
+    patient, segment = opened.patients[owner], number - int(opened.first_segments[owner])
+    beats = patient.annotations[segment]
     inside = (beats.beat_positions >= start) & (beats.beat_positions < start + args.frame_size)
     plot_frame(
-        segments.millivolts(segment)[start : start + args.frame_size],
+        patient.millivolts(segment)[start : start + args.frame_size],
         store.sampling_rate_hz,
         beats.beat_positions[inside] - start,
         [ds_beat_names[int(c)] for c in beats.beat_classes[inside]],
         path,
-        title=f"{segments.records[segment]}, {start / store.sampling_rate_hz:.1f} s",
-        leads=segments.leads[segment],
+        title=f"{patient.records[segment]}, {start / store.sampling_rate_hz:.1f} s",
+        leads=patient.leads[segment],
     )

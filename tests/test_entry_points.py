@@ -13,6 +13,7 @@ ENTRY_POINTS = (
     "finetuning.trainer",
     "finetuning.compare",
     "transplant.demo",
+    "transplant.datasets.tfds.build",
 )
 
 

@@ -12,13 +12,14 @@ PROGRAM = """
 import sys
 from transplant.training.quiet_start import start_tensorflow
 start_tensorflow()
-from pretraining.datasets import frame_dataset
+from pretraining.streams import frame_dataset
 from pretraining.store import Store
-from transplant.tasks.task import get_task
+from transplant.tasks.task import default_options, get_task
 store = Store.open(sys.argv[1])
 normalization = store.normalization(store.patients)
 # 200 batches of 64 frames, 20 a patient: 640 visits, more than two passes over 300 patients.
-dataset = frame_dataset(store, store.patients, get_task("beat"), normalization, 2048, 64, 20, 0, 200)
+task = get_task("beat")
+dataset = frame_dataset(store, store.patients, task, default_options(task, 2048), normalization, 64, 20, 0, 200)
 for _ in dataset:
     pass
 print(next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("RssAnon")))

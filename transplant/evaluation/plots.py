@@ -75,7 +75,7 @@ def plot_learning_curves(history, path, title="Learning curves", best_epoch=None
         if best_epoch is not None:
             axes.axvline(best_epoch, color="0.35", linestyle="--", linewidth=1.2, label=f"best epoch {best_epoch}")
         axes.set_xlabel("Epoch", fontsize=11)
-        axes.set_ylabel("Loss (nats)" if name == "loss" else _PANELS[name], fontsize=11)
+        axes.set_ylabel(_PANELS[name], fontsize=11)
         axes.set_title(_PANELS[name], fontsize=12)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         axes.grid(True, color="0.9")

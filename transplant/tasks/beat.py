@@ -3,7 +3,7 @@
 import numpy as np
 
 from transplant.datasets.icentia11k import BEAT_PAC, ds_beat_names
-from transplant.tasks.task import Task
+from transplant.tasks.classification import FrameClassification
 
 
 def label_frames(axis, starts, frame_size):
@@ -29,4 +29,4 @@ def label_frames(axis, starts, frame_size):
     return label.astype(np.int32)
 
 
-TASK = Task("beat", tuple(ds_beat_names.values()), label_frames)
+TASK = FrameClassification("beat", "which kind of beat a frame holds", tuple(ds_beat_names.values()), label_frames)

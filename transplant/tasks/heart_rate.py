@@ -9,7 +9,7 @@ from transplant.datasets.icentia11k import (
     HR_TACHYCARDIA,
     ds_hr_names,
 )
-from transplant.tasks.task import Task
+from transplant.tasks.classification import FrameClassification
 
 
 def label_frames(axis, starts, frame_size):
@@ -43,4 +43,4 @@ def label_frames(axis, starts, frame_size):
     return label
 
 
-TASK = Task("hr", tuple(ds_hr_names.values()), label_frames)
+TASK = FrameClassification("hr", "how fast the heart beats in a frame", tuple(ds_hr_names.values()), label_frames)

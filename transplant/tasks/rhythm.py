@@ -11,7 +11,7 @@ from transplant.datasets.icentia11k import (
     RHYTHM_UNDEFINED,
     ds_rhythm_names,
 )
-from transplant.tasks.task import Task
+from transplant.tasks.classification import FrameClassification
 
 _DECIDING = np.array([RHYTHM_UNDEFINED, RHYTHM_AFIB, RHYTHM_AFLUT])
 _OTHERWISE = np.array([RHYTHM_END, RHYTHM_NOISE, RHYTHM_NORMAL])
@@ -44,4 +44,4 @@ def label_frames(axis, starts, frame_size):
     return label.astype(np.int32)
 
 
-TASK = Task("rhythm", tuple(ds_rhythm_names.values()), label_frames)
+TASK = FrameClassification("rhythm", "which rhythm a frame shows", tuple(ds_rhythm_names.values()), label_frames)
