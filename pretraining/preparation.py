@@ -9,7 +9,7 @@ import pathlib
 import shutil
 
 from pretraining.packing import pack_patient
-from pretraining.sources import DEFAULT_LEAD, SYNTHETIC, select_patients
+from pretraining.sources import DEFAULT_LEAD, select_patients
 from pretraining.store import Store, patient_folder, read_patient, write_manifest, write_patient
 from transplant.atomic import remove_leftovers, write_json
 from transplant.errors import DataError
@@ -41,11 +41,11 @@ def prepare_store(source, store, settings=None, patient_ids=None, workers=None, 
     """Prepare a store, or go on with one that was interrupted or should get more patients.
 
     Args:
-        source: object with name, patients(), read(record) and expected_samples().
+        source: object with name, dataset, one_process, patients(), read(record) and expected_samples().
         store: folder of the store.
         settings: `PreparationSettings`; must equal those of a store that is there.
         patient_ids: ids to prepare, or None for all.
-        workers: processes; None for one per processor, or one for synthetic recordings.
+        workers: processes; None for one per processor, or one where the source is read best by one.
         skip_bad: leave out and list patients that cannot be read instead of stopping.
         log: function that takes a line.
 
@@ -84,8 +84,7 @@ def _patient_order(available, patients):
 def _run(source, store, waiting, settings, workers, skip_bad):
     """Prepare the waiting patients; return [[patient, reason], ...] of those left out."""
     skipped = []
-    # Synthetic patients are made faster than processes start.
-    workers = workers or (1 if source.dataset == SYNTHETIC else os.cpu_count() or 1)
+    workers = workers or (1 if source.one_process else os.cpu_count() or 1)
     workers = min(workers, max(len(waiting), 1))
     progress = Progress(len(waiting), "patients prepared")
 

@@ -1,8 +1,10 @@
 """Where pretraining recordings come from: a folder on disk, or the embedded synthetic ones."""
 
 import dataclasses
+import os
 
-from transplant.errors import OptionError
+from pretraining.tfds_source import PREFIX
+from transplant.errors import DataError, OptionError
 
 # Lead names in order of preference where the user names none: the monitoring
 # lead of MIT-BIH, then the limb lead II it modifies, then what single-lead
@@ -17,6 +19,8 @@ class SyntheticSource:
     """The embedded recordings: `n_patients` of `duration_s` seconds each at 250 Hz."""
 
     dataset = SYNTHETIC
+    # Patients are made faster than processes start.
+    one_process = True
 
     n_patients: int = 100
     duration_s: float = 180.0
@@ -46,22 +50,56 @@ def open_source(spec, synthetic_patients=100, synthetic_seconds=180.0, seed=2024
     """Return the source that `--source` or `--train` names.
 
     Args:
-        spec: "synthetic", or a folder of annotated WFDB records.
+        spec: "synthetic"; "tfds:NAME", a data set that TensorFlow Datasets has
+            prepared; or a folder of annotated recordings: WFDB records (.hea, .dat,
+            .atr), or Icentia11k's files of its torrent, zipped or unzipped.
 
     Returns:
-        An object with `name`, `dataset`, `patients()`, `read(record)` and
+        An object with `name`, `dataset`, `one_process`, `patients()`, `read(record)` and
         `expected_samples(records, rate_hz)`.
 
     Raises:
-        DataError: if the folder is missing or holds no such records.
+        DataError: if the folder is missing, holds no such records, or both kinds.
     """
     if str(spec) == SYNTHETIC:
         return SyntheticSource(synthetic_patients, synthetic_seconds, seed)
-    from transplant.datasets.wfdb_directory import WfdbDirectory
+    if str(spec).startswith(PREFIX):
+        from pretraining.tfds_source import TfdsSource
 
-    source = WfdbDirectory(spec)
+        return TfdsSource(spec)
+    source = _open_folder(spec)
     source.patients()
     return source
+
+
+def _open_folder(path):
+    """Return the source of the one layout that a folder is in."""
+    from transplant.datasets.icentia11k_files import Icentia11kFiles, has_icentia11k_files
+    from transplant.datasets.wfdb_directory import WfdbDirectory
+
+    wfdb_file = next(_wfdb_files(path), None)
+    if has_icentia11k_files(path):
+        if wfdb_file:
+            raise DataError(
+                f"{path}: a folder holds recordings of one layout. Received: Icentia11k's files and WFDB records "
+                f"({wfdb_file}); put each into a folder of its own"
+            )
+        return Icentia11kFiles(path)
+    if os.path.isdir(path) and not wfdb_file and not os.path.isfile(os.path.join(path, "RECORDS")):
+        inside = [entry.path for entry in os.scandir(path) if entry.is_dir() and has_icentia11k_files(entry.path)]
+        raise DataError(
+            f"{path}: annotated recordings are needed: WFDB records (.hea, .dat, .atr), or Icentia11k's files "
+            "(00000_batched.pkl.gz or .npy, and 00000_batched_lbls). Received: a folder without any; "
+            + (f"name the folder inside it, {min(inside)}" if inside else "check the path")
+        )
+    return WfdbDirectory(path)
+
+
+def _wfdb_files(folder):
+    """Yield the paths of WFDB headers and annotations in a folder and below it."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (os.path.join(parent, f) for f in files if f.endswith((".hea", ".atr")) and not f.startswith("."))
 
 
 def select_patients(available, wanted):

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import pathlib
+import typing
 import zipfile
 import zlib
 
@@ -43,6 +44,9 @@ class StoredPatient:
         sha256: digest of signal and annotations.
     """
 
+    # Patients of a stream that are opened together.
+    working_set: typing.ClassVar[int] = 16
+
     patient: str
     folder: pathlib.Path
     records: list
@@ -67,6 +71,9 @@ class StoredPatient:
         if path.stat().st_size < values * np.dtype(self.dtype).itemsize:
             return f"{path}: cut short"
         return None
+
+    def expect(self):
+        """Take note that `load` will follow; a stored patient is ready for it."""
 
     def load(self):
         """Return the patient's `PatientSegments`, the signal memory-mapped.
@@ -241,6 +248,12 @@ class Store:
             return cls(path, values)
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise DataError(f"{manifest}: damaged ({error!r}); run its pretraining.prepare command again") from error
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        """Do nothing: a store that is opened for reading holds nothing open."""
 
     @functools.cached_property
     def fingerprint(self):

@@ -6,22 +6,23 @@ take numbers apart and build the arrays themselves. Any other name is refused
 before it is looked up.
 """
 
-import gzip
+import io
 import math
 import pickle
-import pickletools
 import re
 import zlib
 
 import numpy as np
 
+from transplant.datasets.byte_stream import ByteStream
+from transplant.datasets.pickle_opcodes import walk
 from transplant.errors import DataError, UnsafeFileError
 
 _DTYPE_CODE = re.compile(r"^[<>|=]?(\?|[biufOSU]\d*|V0)$")
 _PLAIN = (str, bytes, int, float, bool, type(None), np.generic)
 # What unpickling damaged bytes may raise, by the documentation of pickle,
 # gzip and numpy.
-_DAMAGE = (
+DAMAGE = (
     pickle.UnpicklingError,
     EOFError,
     OSError,
@@ -37,12 +38,14 @@ _DAMAGE = (
 )
 
 
-def load_safe_pickle(path):
+def load_safe_pickle(path, nested=False):
     """Load a pickle, gzipped or not, that holds numpy arrays and plain containers.
 
     Args:
         path: the file. Arrays of numbers or strings are read, and object arrays
             whose items are plain strings or numbers; pickles of Python 2 too.
+        nested: whether the items of object arrays may be arrays and tuples,
+            lists or dicts too. Defaults to False.
 
     Returns:
         What was pickled. Arrays of numbers are read-only views of the bytes.
@@ -52,36 +55,71 @@ def load_safe_pickle(path):
         DataError: if the file is missing, cut short or not a pickle.
     """
     try:
-        with open(path, "rb") as stream:
-            opener = gzip.open if stream.read(2) == b"\x1f\x8b" else open
-        with opener(path, "rb") as stream:
-            _check_sizes(stream)
-        with opener(path, "rb") as stream:
-            loaded = _Unpickler(stream, path).load()
-        return _finish(loaded, path, {})
-    except _DAMAGE as error:
-        raise DataError(
-            f"{path}: a pickle of arrays is needed. Received: {type(error).__name__} ({error}); "
-            "the file is missing, cut short or something else: fetch it again"
-        ) from error
+        with ByteStream.open(path) as stream:
+            return _load(stream, path, nested)
+    except DAMAGE as error:
+        raise damaged(path, error) from error
 
 
-def _check_sizes(stream):
-    """Refuse a stream that is cut short or asks for more memory than it has content to fill.
+def parse_safe_pickle(data, path, nested=False):
+    """Load a pickle that lies in memory, as `load_safe_pickle` does a file.
+
+    Args:
+        data: the bytes.
+        path: the file they come from, for the messages.
+        nested: as for `load_safe_pickle`.
+    """
+    try:
+        return _load(ByteStream([data]), path, nested)
+    except DAMAGE as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path, error):
+    """Return the `DataError` for a pickle that raised `error` while it was read."""
+    return DataError(
+        f"{path}: a pickle of arrays is needed. Received: {type(error).__name__} ({error}); "
+        "the file is missing, cut short or something else: fetch it again"
+    )
+
+
+def _load(stream, path, nested):
+    data = _checked(stream)
+    stream.finish()
+    loaded = SafeUnpickler(io.BytesIO(data), path).load()
+    return _finish(loaded, path, {}, nested)
+
+
+def _checked(stream):
+    """Return the bytes of a pickle, refusing one that is cut short or asks for more memory than it can fill.
 
     One damaged byte in a length or a memo index makes the unpickler allocate
     gigabytes before it notices.
     """
-    for count, (opcode, argument, _position) in enumerate(pickletools.genops(stream)):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > count:
-            raise ValueError(f"memo index {argument}")
+    data = bytearray()
+    for count, opcode in enumerate(walk(stream)):
+        if opcode.memo_index > count:
+            raise ValueError(f"memo index {opcode.memo_index}")
+        data += opcode.head
+        for block in stream.blocks(opcode.length):
+            data += block
+    return data
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, stream, path):
+class SafeUnpickler(pickle.Unpickler):
+    """Unpickles arrays and plain containers; what it returns still holds stand-ins.
+
+    Args:
+        stream: file object of a pickle whose lengths were checked.
+        path: the file, for the messages.
+        array: class of the stand-in that takes an array's state.
+    """
+
+    def __init__(self, stream, path, array=None):
         # latin1: what Python 2 wrote as bytes arrives as text and is encoded back.
         super().__init__(stream, encoding="latin1")
         self._path = path
+        self._array = array or _Array
 
     def find_class(self, module, name):
         # A new stand-in each time: a stream can set attributes on what it is given.
@@ -99,7 +137,7 @@ class _Unpickler(pickle.Unpickler):
             return lambda code, align=False, copy=True: _Dtype(code)
         if module in ("numpy.core.multiarray", "numpy._core.multiarray"):
             if name == "_reconstruct":
-                return lambda kind, shape, code: _Array()
+                return lambda kind, shape, code: self._array()
             if name == "scalar":
                 return lambda dtype, data: _scalar(dtype, data)
         if module in ("numpy.core.numeric", "numpy._core.numeric") and name == "_frombuffer":
@@ -186,17 +224,15 @@ def _items(items, kind):
     return kind(items)
 
 
-def _finish(value, path, done):
+def _finish(value, path, done, nested):
     """Return `value` with stand-ins replaced by arrays, refusing whatever is not data.
 
     `done` maps the id of a container to its result, None while it is worked on:
     what is shared stays shared, and a container inside itself is refused.
     """
-    if isinstance(value, _Array):
-        return _finish_array(value.array, path)
     if isinstance(value, (*_PLAIN, bytearray)):
         return value
-    if not isinstance(value, (dict, list, tuple, set, frozenset)):
+    if not isinstance(value, (_Array, dict, list, tuple, set, frozenset)):
         raise UnsafeFileError(
             f"{path}: a data file holds arrays and plain containers only. Received: "
             f"{type(value).__name__.lstrip('_')}; obtain the file from its publisher again"
@@ -206,22 +242,27 @@ def _finish(value, path, done):
             raise ValueError("a container that holds itself")
         return done[id(value)]
     done[id(value)] = None
-    if isinstance(value, dict):
-        finished = {_finish(key, path, done): _finish(item, path, done) for key, item in value.items()}
+    if isinstance(value, _Array):
+        finished = _finish_array(value.array, path, done, nested)
+    elif isinstance(value, dict):
+        finished = {_finish(k, path, done, nested): _finish(item, path, done, nested) for k, item in value.items()}
     else:
-        finished = type(value)(_finish(item, path, done) for item in value)
+        finished = type(value)(_finish(item, path, done, nested) for item in value)
     done[id(value)] = finished
     return finished
 
 
-def _finish_array(array, path):
+def _finish_array(array, path, done, nested):
     if array is None:
         raise ValueError("an array without its bytes")
-    if array.dtype.kind == "O":
-        for item in array.flat:
-            if not isinstance(item, _PLAIN):
-                raise UnsafeFileError(
-                    f"{path}: an array of objects holds strings or numbers only. Received: an item of type "
-                    f"{type(item).__name__.lstrip('_')}; obtain the file from its publisher again"
-                )
-    return array
+    if array.dtype.kind != "O":
+        return array
+    finished = np.empty(array.size, object)
+    for i, item in enumerate(array.flat):
+        if not nested and not isinstance(item, _PLAIN):
+            raise UnsafeFileError(
+                f"{path}: an array of objects holds strings or numbers only. Received: an item of type "
+                f"{type(item).__name__.lstrip('_')}; obtain the file from its publisher again"
+            )
+        finished[i] = _finish(item, path, done, nested)
+    return finished.reshape(array.shape)

@@ -100,6 +100,8 @@ class WfdbDirectory:
         >>> record = directory.read(directory.patients()["100"][0])
     """
 
+    one_process = False
+
     def __init__(self, path):
         self.path = pathlib.Path(path)
         if not self.path.is_dir():
