@@ -1,39 +1,67 @@
 """What a pretraining run trains on: the store, and the patients on either side of the split."""
 
+import contextlib
 import math
 import pathlib
+import shutil
 
 import numpy as np
 
+from pretraining.live import open_live
 from pretraining.preparation import PreparationSettings, prepare_store
 from pretraining.sources import SYNTHETIC, open_source, select_patients
 from pretraining.store import Store
 from transplant.datasets.icentia11k import PAPER_MEAN_MV, PAPER_STD_MV
+from transplant.datasets.icentia11k_files import Icentia11kFiles
 from transplant.errors import OptionError, SplitError
 from transplant.signals.normalization import Normalization
 
 
-def open_training_store(train, job, patient_ids, seed, log=print):
-    """Open the store that `--train` names, preparing it in the job folder where it is no store yet.
+def is_store(train):
+    """Return whether `--train` names a store, finished or not."""
+    folder = pathlib.Path(train)
+    return str(train) != SYNTHETIC and ((folder / "manifest.json").is_file() or (folder / "patients").is_dir())
+
+
+@contextlib.contextmanager
+def open_training_store(train, job, patient_ids, seed, workers=None, log=print):
+    """Open what `--train` names for the length of a run.
+
+    A store is opened as it is. The files of Icentia11k's torrent are decoded while
+    the network trains. Anything else is prepared in the job folder first.
 
     Args:
-        train: folder of a store, folder of annotated WFDB records, or "synthetic".
+        train: folder of a store, folder of annotated records, "tfds:NAME" or "synthetic".
         job: job folder.
         patient_ids: ids to prepare where there is no store yet; None for all.
         seed: seed of the synthetic recordings.
+        workers: processes that decode or prepare; None for as many as suit.
         log: function that takes a line.
+
+    Yields:
+        A `Store`, or a `LiveStore` that stands in for one.
     """
-    folder = pathlib.Path(train)
-    if str(train) != SYNTHETIC and ((folder / "manifest.json").is_file() or (folder / "patients").is_dir()):
-        return Store.open(folder)
+    if is_store(train):
+        yield Store.open(train)
+        return
     source = open_source(train, seed=seed)
+    if isinstance(source, Icentia11kFiles):
+        spool = pathlib.Path(job) / "decoded"
+        # What a killed run left.
+        shutil.rmtree(spool, ignore_errors=True)
+        try:
+            with open_live(source, patient_ids, seed, spool, workers, log) as store:
+                yield store
+        finally:
+            shutil.rmtree(spool, ignore_errors=True)
+        return
     if str(train) == SYNTHETIC:
         log("no data given: training on the embedded synthetic recordings (not evidence)")
     else:
         log(f"{train} is no store; preparing one in {pathlib.Path(job) / 'store'} ")
     # A patient that cannot be read is left out and listed, as one that a store lacks would be.
-    return prepare_store(
-        source, pathlib.Path(job) / "store", PreparationSettings(), patient_ids, skip_bad=True, log=log
+    yield prepare_store(
+        source, pathlib.Path(job) / "store", PreparationSettings(), patient_ids, workers, skip_bad=True, log=log
     )
 
 

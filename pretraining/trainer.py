@@ -33,7 +33,9 @@ def build_parser():
     parser = make_parser("python -m pretraining.trainer", DESCRIPTION)
     data = parser.add_argument_group("data")
     data.add_argument(
-        "--train", default="synthetic", help="a store, a folder of annotated WFDB records, or `synthetic`"
+        "--train",
+        default="synthetic",
+        help="a store, a folder of WFDB records or of Icentia11k's files, tfds:NAME, or `synthetic`",
     )
     data.add_argument("--task", required=True, choices=task_names(), help="what a frame is asked for")
     data.add_argument("--patient-ids", nargs="+", metavar="ID", help="patients to use, comma or space separated")
@@ -60,6 +62,12 @@ def build_parser():
         const="True",
         metavar="BOOL",
         help="accepted for the commands of the public code: the layout of --train is found out",
+    )
+    data.add_argument(
+        "--data-parallelism",
+        type=positive_int,
+        metavar="N",
+        help="processes that decode zipped patients, or prepare recordings; default: as many as suit",
     )
     for task in task_names():
         get_task(task).add_flags(parser.add_argument_group(f"task {task}: {get_task(task).summary}"))
@@ -102,7 +110,7 @@ def build_parser():
     training.add_argument("--seed", type=seed, default=2024, help="seed of split, stream and initial weights")
     training.add_argument("--job-dir", metavar="J", help="folder of the results; default: jobs/pretraining/TASK-NNN")
     training.add_argument("--resume", action="store_true", help="go on with the job in --job-dir")
-    add_optimizer_flags(parser.add_argument_group("optimiser"))
+    add_optimizer_flags(parser.add_argument_group("optimiser"), "1e-3, the paper's; of cpc 2e-4")
     return parser
 
 
@@ -112,6 +120,7 @@ def pretrain(args):
     from transplant.training.quiet_start import start_tensorflow
 
     args.patient_ids = split_ids(args.patient_ids)
+    args.learning_rate = args.learning_rate or get_task(args.task).learning_rate
     with job_folder(args, "pretraining.trainer", args.task) as job:
         print(f"job folder: {job}", flush=True)
         start_tensorflow()

@@ -50,7 +50,12 @@ def run_pretraining(args, job, log=print):
     strategy = training_strategy(args.devices)
     check_batch_size(strategy, args.batch_size)
     spectrogram = choose_spectrogram(args.arch, args.spectrogram, args.bins)
-    store = open_training_store(args.train, job, args.patient_ids, args.seed, log)
+    workers = args.data_parallelism
+    with open_training_store(args.train, job, args.patient_ids, args.seed, workers, log) as store:
+        return _pretrain(args, task, strategy, spectrogram, store, job, log)
+
+
+def _pretrain(args, task, strategy, spectrogram, store, job, log):
     train, held_out, validation = _divide_patients(args, task, store, log)
     normalization = choose_normalization(args.normalization, store, train)
     log(f"normalisation: {normalization}")

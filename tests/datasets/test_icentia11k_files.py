@@ -1,18 +1,14 @@
 """Icentia11k as the torrent, the public code and the replication hold it: one reader, the same records."""
 
-import gzip
 import os
 import pickle
 
 import numpy as np
 import pytest
-from icentia_files import flatten, make_patient, python_2_pickle, write_raw_pickles, write_unzipped, write_zipped
+from icentia_files import flatten, make_patient, write_raw_pickles, write_unzipped, write_zipped
 
-from transplant.datasets import icentia11k_files, pickled_array
-from transplant.datasets.adc_gain import find_gain
 from transplant.datasets.byte_stream import ByteStream
-from transplant.datasets.icentia11k_files import Icentia11kFiles
-from transplant.datasets.pickled_array import PickledArray
+from transplant.datasets.icentia11k_files import Icentia11kFiles, has_icentia11k_files
 from transplant.errors import DataError, UnsafeFileError
 
 WRITERS = {"zipped": write_zipped, "unzipped": write_unzipped, "raw pickles": write_raw_pickles}
@@ -83,37 +79,6 @@ def big_signal(dtype=np.float32):
     return np.random.default_rng(1).normal(size=(2, 70_001)).astype(dtype)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        *(lambda x, p=p: pickle.dumps(x, p) for p in (1, 2, 3, 4, 5)),
-        python_2_pickle,
-        lambda x: pickle.dumps(np.asfortranarray(x), 2),
-        lambda x: pickle.dumps(x.astype(">f4"), 2),
-        lambda x: pickle.dumps(x.astype(np.float64), 4),
-    ],
-    ids=["protocol 1", "2", "3", "4", "5", "Python 2", "Fortran order", "big endian", "float64"],
-)
-@pytest.mark.parametrize("compress", [True, False])
-def test_every_way_to_pickle_an_array_is_read(tmp_path, data, compress):
-    signal = big_signal()
-    file = tmp_path / "a.pkl"
-    file.write_bytes(gzip.compress(data(signal), 1) if compress else data(signal))
-    with PickledArray(file) as array:
-        assert array.shape == signal.shape and array.dtype.kind == "f"
-        np.testing.assert_array_equal(array.read(), signal)
-    with PickledArray(file) as array:
-        assert b"".join(array.blocks()) == signal.astype(array.dtype).tobytes()
-
-
-def test_members_of_a_gzip_file_and_padding_behind_it_are_read(tmp_path):
-    data = pickle.dumps(big_signal(), 2)
-    parts = [gzip.compress(data[:1000]), gzip.compress(data[1000:]), b"\0" * 512]
-    (tmp_path / "a.pkl").write_bytes(b"".join(parts))
-    with PickledArray(tmp_path / "a.pkl") as array:
-        np.testing.assert_array_equal(array.read(), big_signal())
-
-
 def test_a_zipped_patient_is_inflated_once_for_all_its_records(tmp_path, monkeypatch):
     write_zipped(tmp_path, 1, big_signal(), LABELS)
     opened = []
@@ -144,29 +109,6 @@ def test_patients_are_listed_without_inflating_their_signals(tmp_path, monkeypat
     monkeypatch.setattr(ByteStream, "_next", count)
     assert Icentia11kFiles(tmp_path).patients()["1"] == ["p00001_s00", "p00001_s01"]
     assert sum(sizes) <= 1 << 18
-
-
-@pytest.mark.parametrize(
-    ("gain", "baseline"),
-    [(200, 0), (1000, 0), (32767 * 6 / (0.9375 * 2820), 0), (123.456, 0), (31.0, 0), (7.3e-3, 0), (400, 40_000)],
-)
-def test_the_gain_is_found_where_counts_give_the_signal_back(gain, baseline):
-    counts = np.rint(np.random.default_rng(2).normal(0, 900, 30_000)).astype(np.float32)
-    signal = (counts + np.float32(baseline)) / np.float32(gain)
-    signal[::100] = np.nan
-    found, offset = find_gain(signal)
-    restored = (np.rint(signal * found + offset).astype(np.float32) - np.float32(offset)) / np.float32(found)
-    np.testing.assert_array_equal(restored, signal)
-    assert np.float32(found) == np.float32(gain)
-    assert np.nanmax(np.abs(np.rint(signal * found + offset))) <= 32767
-    assert (offset != 0) == (baseline != 0)
-
-
-def test_no_gain_is_found_where_there_is_none():
-    assert find_gain(np.random.default_rng(0).normal(size=5000).astype(np.float32)) is None
-    assert find_gain(np.full(100, np.nan, np.float32)) is None
-    assert find_gain(np.array([0, 1 / 200, 4e5], np.float32)) is None
-    assert find_gain(np.zeros(100, np.float32))[1] == 0
 
 
 class Calls:
@@ -221,30 +163,33 @@ def empty_archive(folder):
     np.savez(folder / "00007_batched_lbls.npz", size=np.array(2))
 
 
+SIGNALS, MARKS = "00007_batched.pkl.gz", "00007_batched_lbls.pkl.gz"
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda f: (f / "00007_batched.pkl.gz").unlink(), "00007_batched_lbls.pkl.gz: .*no 00007_batched.pkl.gz or"),
-        (lambda f: (f / "00007_batched_lbls.pkl.gz").unlink(), "00007_batched.pkl.gz: .*no 00007_batched_lbls.pkl.gz or"),
-        *((lambda f, s=s: cut(f / "00007_batched.pkl.gz", s), "00007_batched.pkl.gz: .*too early") for s in (0.3, 0.99)),
-        (lambda f: cut(f / "00007_batched.pkl.gz", 0), "00007_batched.pkl.gz: .*too early"),
-        (lambda f: cut(f / "00007_batched_lbls.pkl.gz", 0.9), "00007_batched_lbls.pkl.gz: .*too early"),
-        (lambda f: flip(f / "00007_batched.pkl.gz", -8), "00007_batched.pkl.gz: .*incorrect data check"),
-        (lambda f: flip(f / "00007_batched_lbls.pkl.gz", -8), "00007_batched_lbls.pkl.gz: .*incorrect data check"),
+        (lambda f: (f / SIGNALS).unlink(), f"{MARKS}: .*no {SIGNALS} or"),
+        (lambda f: (f / MARKS).unlink(), f"{SIGNALS}: .*no {MARKS} or"),
+        *((lambda f, s=s: cut(f / SIGNALS, s), f"{SIGNALS}: .*too early") for s in (0.3, 0.99)),
+        (lambda f: cut(f / SIGNALS, 0), f"{SIGNALS}: .*too early"),
+        (lambda f: cut(f / MARKS, 0.9), f"{MARKS}: .*too early"),
+        (lambda f: flip(f / SIGNALS, -8), f"{SIGNALS}: .*BadGzipFile"),
+        (lambda f: flip(f / MARKS, -8), f"{MARKS}: .*BadGzipFile"),
         (lambda f: write_zipped(f, 7, big_signal()[0], None), r"float32 \(70001,\)"),
         (lambda f: write_zipped(f, 7, big_signal()[:0], None), r"\(0, 70001\)"),
         (lambda f: write_zipped(f, 7, big_signal().astype(np.int16), None), "int16"),
-        (lambda f: write_zipped(f, 7, [big_signal()], None), "00007_batched.pkl.gz: .*one array"),
+        (lambda f: write_zipped(f, 7, [big_signal()], None), f"{SIGNALS}: .*one array"),
         (lambda f: write_zipped(f, 7, {"x": 1}, None), "a pickle of one array"),
-        (lambda f: write_zipped(f, 7, None, LABELS[:1]), "lbls.pkl.gz: .*belong to 00007_batched.pkl.gz.*of 1 segments"),
-        (lambda f: write_zipped(f, 7, SIGNAL[:, :900], None), "lbls.pkl.gz: .*belong to 00007.*1000 on 900 samples, s01"),
+        (lambda f: write_zipped(f, 7, None, LABELS[:1]), f"{MARKS}: .*belong to {SIGNALS}.*of 1 segments"),
+        (lambda f: write_zipped(f, 7, SIGNAL[:, :900], None), f"{MARKS}: .*1000 on 900 samples, s01"),
         (lambda f: write_zipped(f, 7, None, [{"btype": [NONE] * 4, "rtype": [NONE] * 6}] * 2), "btype of 4 classes"),
         (lambda f: write_zipped(f, 7, None, [{"btype": [NONE] * 5}] * 2), "KeyError"),
         (lambda f: write_zipped(f, 7, None, "labels"), "a str"),
         (lambda f: write_zipped(f, 7, None, {"btype": [[[1.5], [1]]], "rtype": []}), "btype as an array of float64"),
         (lambda f: write_zipped(f, 7, None, {"btype": [([5], [9])], "rtype": [([5], [1])]}), "btype 9"),
         (empty_archive, "00007_batched_lbls.npz: .*btype"),
-        (lambda f: (f / "00007_batched_lbls.npz").write_bytes(b"PK\3\4 half"), "00007_batched_lbls.npz: .*zip"),
+        (lambda f: (f / "00007_batched_lbls.npz").write_bytes(b"PK\3\4 half"), "00007_batched_lbls.npz: a pickle"),
         (lambda f: (f / "00007_batched.npy").write_bytes(b"\x93NUMPY\1\0"), "00007_batched.npy: "),
         (lambda f: (f / "00007_batched.npz").write_bytes(b"PK\3\4 half"), "00007_batched.npz: a pickle of arrays"),
     ],
@@ -298,22 +243,8 @@ def test_a_reader_travels_to_worker_processes_without_its_data(tmp_path):
     assert dict(pickle.loads(pickle.dumps(files)).patients()) == dict(files.patients())
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_text_becomes_bytes_however_it_is_cut(size):
-    raw = np.random.default_rng(3).integers(0, 256, 5000).astype(np.uint8).tobytes()
-    text = raw.decode("latin1").encode()
-    blocks = [text[i : i + size] for i in range(0, len(text), size)]
-    assert b"".join(pickled_array.latin1_of_utf8(blocks)) == raw
-
-
-@pytest.mark.parametrize("text", [b"a\xc3", b"\x80a", b"\xc3a", "Ā".encode(), "€".encode(), b"\xc2\xc2\x80", b"a\xff"])
-def test_text_that_holds_no_bytes_is_refused(text):
-    with pytest.raises(ValueError, match="text that"):
-        list(pickled_array.latin1_of_utf8([text]))
-
-
 def test_the_first_such_file_tells_the_layout(tmp_path):
-    assert not icentia11k_files.has_icentia11k_files(tmp_path / "none")
-    assert not icentia11k_files.has_icentia11k_files(tmp_path)
+    assert not has_icentia11k_files(tmp_path / "none")
+    assert not has_icentia11k_files(tmp_path)
     (tmp_path / "00012_batched_lbls.npz").write_bytes(b"")
-    assert icentia11k_files.has_icentia11k_files(tmp_path)
+    assert has_icentia11k_files(tmp_path)

@@ -94,7 +94,7 @@ def test_a_folder_without_recordings_names_both_layouts_and_the_folder_meant(tmp
         open_source(tmp_path)
     (tmp_path / "inside").mkdir()
     write_zipped(tmp_path / "inside", 4, *make_patient(4))
-    with pytest.raises(DataError, match="name the folder inside it, .*inside"):
+    with pytest.raises(DataError, match=r"name the folder inside it, .*inside"):
         open_source(tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         open_source(tmp_path / "nowhere")

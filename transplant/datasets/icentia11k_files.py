@@ -11,7 +11,7 @@ import numpy as np
 from transplant.datasets.adc_gain import find_gain
 from transplant.datasets.icentia11k import SAMPLING_RATE_HZ, rhythm_intervals_from_ends
 from transplant.datasets.icentia11k_labels import load_labels
-from transplant.datasets.icentia11k_signals import open_signal
+from transplant.datasets.icentia11k_signals import first_values, open_signal
 from transplant.datasets.record import Record
 from transplant.errors import DataError
 
@@ -131,7 +131,7 @@ class Icentia11kFiles:
         _, signal, labels = self._loaded
         if segment >= len(signal):
             raise DataError(f"{record}: patient {number} has {len(signal)} segments; check the name")
-        values = np.array(signal[segment], np.float32)
+        values = np.asarray(signal[segment], np.float32)
         gain, baseline = find_gain(values) or (None, None)
         starts, ends, classes, known_until = segment_rhythms(labels[segment], len(values))
         return Record(
@@ -172,6 +172,11 @@ class Icentia11kFiles:
         """
         with open_signal(self.signal_file(number)) as signal:
             return signal.shape
+
+    def signal_head(self, number, count):
+        """Return (segments, samples) of a patient and its first `count` values, float32 mV; `DataError` as above."""
+        with open_signal(self.signal_file(number)) as signal:
+            return signal.shape, first_values(signal, min(count, signal.shape[1]))
 
     def labels(self, number):
         """Return the list of `SegmentLabels` of a patient."""

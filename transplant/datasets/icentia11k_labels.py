@@ -51,9 +51,7 @@ def load_labels(path):
         UnsafeFileError: if the file asks for code to be run.
         DataError: if it is missing, cut short or holds something else.
     """
-    with open(path, "rb") as file:
-        is_archive = file.read(2) == b"PK"
-    content = _read_archive(path) if is_archive else load_safe_pickle(path, nested=True)
+    content = _read_archive(path) if zipfile.is_zipfile(path) else load_safe_pickle(path, nested=True)
     try:
         if isinstance(content, (list, tuple)):
             kinds = [[_flatten(segment[kind], kind) for segment in content] for kind in _CLASSES]

@@ -30,6 +30,23 @@ class NumpyArray:
         return self._array
 
 
+def first_values(signal, count):
+    """Return the first `count` values of a patient's first segment, float32, as they are in every layout.
+
+    Args:
+        signal: what `open_signal` returned; a pickle is of no more use afterwards.
+        count: values, no more than are there.
+    """
+    if isinstance(signal, NumpyArray):
+        return np.array(signal.read()[0, :count], np.float32)
+    data, size = bytearray(), count * signal.dtype.itemsize
+    for block in signal.blocks():
+        data += block[: size - len(data)]
+        if len(data) == size:
+            break
+    return np.frombuffer(bytes(data), signal.dtype).astype(np.float32)
+
+
 def open_signal(path):
     """Open a patient's signals without reading them.
 

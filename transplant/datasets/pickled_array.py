@@ -58,7 +58,7 @@ class PickledArray:
         self._stream.__exit__()
 
     def blocks(self):
-        """Yield the array's bytes, C order, once from front to back.
+        """Yield the array's bytes as memoryviews, C order, once from front to back.
 
         Raises:
             DataError: at the end, if the file is cut short or damaged.
@@ -208,6 +208,6 @@ def latin1_of_utf8(blocks):
         values = np.empty_like(data)
         values[0] = data[0]
         np.bitwise_or(data[1:], added[:-1], out=values[1:])
-        yield values.take(ends, mode="clip")
+        yield memoryview(values.take(ends, mode="clip"))
     if pending:
         raise ValueError("text that ends within a character")

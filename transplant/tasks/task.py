@@ -26,12 +26,14 @@ class Task:
         summary: one line for the help.
         monitors: what `--val-metric` may be.
         label_dtype: dtype of a label.
+        learning_rate: default of `--learning-rate`.
     """
 
     name = ""
     summary = ""
     monitors = ("loss", "acc", "f1")
     label_dtype = "int32"
+    learning_rate = 1e-3
 
     def add_flags(self, group):
         """Add the task's own options to an argparse group."""

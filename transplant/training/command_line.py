@@ -147,9 +147,22 @@ def add_run_flags(parser):
     parser.add_argument("--tensorboard", action="store_true", help="write scalars of every epoch to JOB/tensorboard")
 
 
-def add_optimizer_flags(parser):
-    """Add the fields of `transplant.training.optimization.OptimizerSettings` to a parser or argument group."""
-    parser.add_argument("--learning-rate", type=positive_float, default=1e-3, metavar="R", help="Adam's learning rate")
+def add_optimizer_flags(parser, learning_rate=1e-3):
+    """Add the fields of `transplant.training.optimization.OptimizerSettings` to a parser or argument group.
+
+    Args:
+        parser: parser or argument group.
+        learning_rate: its default; or a text that says what it is where the
+            command sets it later.
+    """
+    settled = not isinstance(learning_rate, str)
+    parser.add_argument(
+        "--learning-rate",
+        type=positive_float,
+        default=learning_rate if settled else None,
+        metavar="R",
+        help="Adam's learning rate" + ("" if settled else f"; default: {learning_rate}"),
+    )
     parser.add_argument(
         "--schedule",
         choices=("constant", "cosine"),
