@@ -71,6 +71,12 @@ class BatchReader:
                 self._fill(rows, draw.working_set, segments.ravel(), starts.ravel())
         return *arrays.values(), labels
 
+    def close(self):
+        """Let go of the working sets and of the memory of batches; a later read takes its own again."""
+        self._sampler.close()
+        for memory in self._memory.values():
+            memory.clear()
+
     def _fill(self, frames, opened, segments, starts):
         size, n_leads = self._frame_size, frames.shape[-1]
         step = max(1, _VALUES_PER_BLOCK // (size * n_leads))
@@ -147,3 +153,8 @@ class BatchMemory:
             block = self._blocks[index]
         first = -block.ctypes.data % _ALIGNMENT
         return block[first : first + self._size].view(np.float32).reshape(self._shape)
+
+    def clear(self):
+        """Let go of all arrays; those that somebody holds stay his."""
+        with self._lock:
+            self._blocks.clear()

@@ -287,7 +287,7 @@ def write_manifest(path, name, dataset, sampling_rate_hz, lead_choices, patients
             "name": name,
             "dataset": dataset,
             "unit": "mV",
-            "sampling_rate_hz": sampling_rate_hz,
+            "sampling_rate_hz": float(sampling_rate_hz),
             "lead_choices": list(lead_choices),
             "skipped": skipped,
             "patients": [p.to_dict() for p in patients],

@@ -68,7 +68,7 @@ def window_dataset(
         batch = reader.read(step)
         if step == first_step + steps - 1:
             # TensorFlow keeps a function that a graph calls, and all it refers to, to the end of the process.
-            sampler.close()
+            reader.close()
         return batch
 
     def read(step):

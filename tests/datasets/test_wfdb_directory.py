@@ -67,6 +67,11 @@ def test_a_closing_mark_leaves_a_gap_and_nothing_is_said_before_the_first_mark()
     assert list(zip(starts, ends, classes)) == [(50, 100, 4), (300, 400, 3)]
 
 
+def test_a_rhythm_of_one_beat_opens_and_closes_at_once():
+    starts, ends, classes = rhythm_intervals([0, 100, 120, 300], ["(N", "(AFIB)", "(N", ")"], 400)
+    assert (starts.tolist(), ends.tolist(), classes.tolist()) == ([0, 120], [100, 300], [3, 3])
+
+
 def test_marks_on_one_sample_or_behind_the_end_make_no_interval():
     starts, ends, classes = rhythm_intervals([0, 10, 10, 90], ["(N", "(AFIB", "(AFL", "(N"], 80)
     assert list(zip(starts, ends, classes)) == [(0, 10, 3), (10, 80, 5)]

@@ -48,8 +48,9 @@ def rhythm_intervals(samples, aux_notes, length):
 
     A mark opens its rhythm, which runs to the next mark or to the end of the
     record. `)` closes the rhythm; what follows it has no interval, as has what
-    lies before the first mark: nothing is said about the rhythm there. A
-    rhythm other than `(N`, `(AFIB` and `(AFL` is "undefined".
+    lies before the first mark: nothing is said about the rhythm there. `(N)`,
+    which Icentia11k has for a rhythm of one beat, closes what it opens. A rhythm
+    other than `(N`, `(AFIB` and `(AFL` is "undefined".
 
     Args:
         samples: sample index of each rhythm mark (`+`), in order.
@@ -64,7 +65,7 @@ def rhythm_intervals(samples, aux_notes, length):
     bounds = [min(max(int(sample), 0), length) for sample in samples] + [length]
     for note, start, end in zip(aux_notes, bounds[:-1], bounds[1:]):
         note = note.strip("\x00 \t\r\n")
-        if note == RHYTHM_STOP or end <= start:
+        if note.endswith(RHYTHM_STOP) or end <= start:
             continue
         starts.append(start)
         ends.append(end)

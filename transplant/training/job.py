@@ -11,7 +11,7 @@ from transplant.errors import JobError, OptionError, TransplantError
 from transplant.training.description import collect_versions
 
 # Options that may differ when a job goes on: they do not change its numbers so far.
-FREE_ON_RESUME = frozenset({"epochs", "job_dir", "resume", "tensorboard", "verbose"})
+FREE_ON_RESUME = frozenset({"data_parallelism", "epochs", "job_dir", "resume", "tensorboard", "verbose"})
 
 
 def claim_default_folder(kind, name):
