@@ -141,3 +141,24 @@ def test_a_data_set_without_beats_is_refused(tmp_path):
     tfds.testing.DummyDataset(data_dir=tmp_path).download_and_prepare()
     with pytest.raises(DataError, match=r"annotated records are needed.*build mitdb or icentia11k"):
         TfdsSource("tfds:dummy_dataset", tmp_path)
+
+
+def test_the_trainer_converts_it_once_and_trains_on_it(folders, tmp_path, monkeypatch, capsys):
+    from pretraining import trainer
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(folders[0]))
+    job = tmp_path / "job"
+    options = ["--task", "beat", "--train", "tfds:mitdb", "--stages", "1", "--frame-size", "256", "--batch-size", "4"]
+    options += ["--steps-per-epoch", "2", "--val-size", "8", "--job-dir", str(job)]
+    assert trainer.main(options) == 0
+    assert [p.patient for p in Store.open(job / "store").patients] == ["100", "101", "201"]
+    assert "tfds:mitdb/1.0.0" in capsys.readouterr().out
+
+
+def test_the_trainer_says_how_to_build_what_is_not_there(tmp_path, monkeypatch, capsys):
+    from pretraining import trainer
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    assert trainer.main(["--task", "beat", "--train", "tfds:mitdb", "--job-dir", str(tmp_path / "job")]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("error: ") and "transplant.datasets.tfds.build mitdb" in line
