@@ -6,8 +6,10 @@ folder of Icentia11k in any layout, the paper's standardisation, one example at 
 time, patients drawn without end.
 """
 
+import contextlib
 import functools
 import tempfile
+import weakref
 
 import numpy as np
 
@@ -127,7 +129,7 @@ def _examples(name, db_dir, patient_ids, frame_size, normalize, samples_per_pati
     task = get_task(name)
     options = default_options(task, int(frame_size), **options)
     ids = None if patient_ids is None else [str(i) for i in np.asarray(patient_ids).ravel().tolist()]
-    store, holder = _open(db_dir, ids)
+    store, close = _open(db_dir, ids)
     patients, _ = usable_patients(store.patients, task.window_size(options))
     constants = Normalization.paper("icentia11k", icentia11k.PAPER_MEAN_MV, icentia11k.PAPER_STD_MV, store.n_leads)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
@@ -136,22 +138,23 @@ def _examples(name, db_dir, patient_ids, frame_size, normalize, samples_per_pati
         int(samples_per_patient), seed, _ENDLESS,
     ).unbatch()  # fmt: skip
     # Decoded or prepared patients live as long as the stream.
-    dataset._recordings = holder
+    weakref.finalize(dataset, close)
     return dataset
 
 
 def _open(db_dir, patient_ids):
-    """Return a store, or what stands in for one, and what must stay alive for it."""
+    """Return a store, or what stands in for one, and the function that ends it."""
     from pretraining.data import choose_patients, is_store
 
     if is_store(db_dir):
         store = Store.open(db_dir)
         store.patients = choose_patients(store, patient_ids)
-        return store, store
+        return store, lambda: None
     source = open_source(db_dir)
-    folder = tempfile.TemporaryDirectory(prefix="transplant-")
+    stack = contextlib.ExitStack()
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="transplant-"))
     if isinstance(source, Icentia11kFiles):
-        store = open_live(source, patient_ids, 0, folder.name, log=lambda line: None)
+        store = stack.enter_context(open_live(source, patient_ids, 0, folder, log=lambda line: None))
     else:
-        store = prepare_store(source, folder.name, PreparationSettings(), patient_ids, log=lambda line: None)
-    return store, (store, folder)
+        store = prepare_store(source, folder, PreparationSettings(), patient_ids, log=lambda line: None)
+    return store, stack.close

@@ -87,7 +87,7 @@ def _offset_of_floats(opened):
 def _write(opened, file):
     """Write signals as float32, whole or not at all."""
     try:
-        with open(file, "wb", buffering=0) as target:
+        with open(file, "wb") as target:
             if opened.dtype == np.float32 and not isinstance(opened, NumpyArray):
                 for block in opened.blocks():
                     target.write(block)

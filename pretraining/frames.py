@@ -61,7 +61,7 @@ class BatchReader:
         step = int(step)
         arrays = {name: memory.take() for name, memory in self._memory.items()}
         labels = np.empty(self._label_shape, self._task.label_dtype)
-        for part, draw in enumerate(self._sampler.draw(step)):
+        for part, draw in enumerate(self._sampler.draws(step)):
             rng = np.random.default_rng((self._sampler.sampling.seed, LABELS, step, part))
             starts = draw.working_set.on_axis(draw.windows)
             labels[draw.rows] = self._task.label(draw.working_set.axis, starts, rng, self._options)

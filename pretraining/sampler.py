@@ -172,7 +172,7 @@ class FrameSampler:
     """Draws windows patient by patient, each patient equally often.
 
     A pass visits every patient once, in an order of its own; patients are
-    taken `working_set` at a time, and each gives `samples_per_patient` windows,
+    taken some at a time, at most `working_set`, and each gives `samples_per_patient` windows,
     shuffled within the set. A window starts anywhere in its patient's segments
     with equal probability and lies inside one segment. The store is read in
     this order too, which keeps a slow disk near one place.
@@ -189,30 +189,35 @@ class FrameSampler:
         self._patients = list(patients)
         self.sampling = sampling
         self._rate = sampling_rate_hz
-        self._set_size = working_set or self._patients[0].working_set
+        # Sets of like size: a last one of a patient or two would fill batches with them.
+        n_sets = -(-len(self._patients) // (working_set or self._patients[0].working_set))
+        self._first_patients = np.arange(n_sets + 1) * len(self._patients) // n_sets
         self._cache = {}
         self._lock = threading.Lock()
 
     def draw(self, step):
         """Return the list of `Draw`s that make up batch number `step`."""
+        return list(self.draws(step))
+
+    def draws(self, step):
+        """Yield the `Draw`s that make up batch number `step`, one working set open at a time."""
         s = self.sampling
         numbers = np.arange(step * s.batch_size, (step + 1) * s.batch_size)
         uniform = np.random.default_rng((s.seed, _STARTS, step)).random(s.batch_size)
         apart = np.random.default_rng((s.seed, _OTHERS, step)).random((s.batch_size, s.others, 2))
-        pass_size = len(self._patients) * s.samples_per_patient
-        passes, within_pass = np.divmod(numbers, pass_size)
-        sets, within_set = np.divmod(within_pass, self._set_size * s.samples_per_patient)
+        passes, within_pass = np.divmod(numbers, len(self._patients) * s.samples_per_patient)
+        firsts = self._first_patients[:-1] * s.samples_per_patient
+        sets = np.searchsorted(firsts, within_pass, side="right") - 1
+        within_set = within_pass - firsts[sets]
         # Numbers rise, so each (pass, set) is one run of rows.
         bounds = [0, *(np.flatnonzero(np.diff(passes) | np.diff(sets)) + 1).tolist(), s.batch_size]
-        self._close_all_but({(int(passes[first]), int(sets[first])) for first in bounds[:-1]})
-        draws = []
         for first, last in itertools.pairwise(bounds):
-            rows = slice(first, last)
-            working_set, slot_of = self._open(int(passes[first]), int(sets[first]))
+            rows, key = slice(first, last), (int(passes[first]), int(sets[first]))
+            self._close_all_but({key})
+            working_set, slot_of = self._open(*key)
             windows = working_set.place(slot_of[within_set[rows]], uniform[rows])
             others = working_set.place_apart(windows, s.frame_size, apart[rows]) if s.others else None
-            draws.append(Draw(rows, working_set, windows, others))
-        return draws
+            yield Draw(rows, working_set, windows, others)
 
     def _open(self, pass_number, set_number):
         """Return the working set and the patient slot of each place in its shuffled order."""
@@ -221,7 +226,7 @@ class FrameSampler:
             if key not in self._cache:
                 patients = self._patients_of(*key)
                 # Patients that are decoded on the way get ready while this set is in use.
-                is_last = (set_number + 1) * self._set_size >= len(self._patients)
+                is_last = set_number == len(self._first_patients) - 2
                 following = (pass_number + 1, 0) if is_last else (pass_number, set_number + 1)
                 for patient in (*patients, *self._patients_of(*following)):
                     patient.expect()
@@ -240,4 +245,5 @@ class FrameSampler:
 
     def _patients_of(self, pass_number, set_number):
         order = np.random.default_rng((self.sampling.seed, _ORDER, pass_number)).permutation(len(self._patients))
-        return [self._patients[i] for i in order[set_number * self._set_size : (set_number + 1) * self._set_size]]
+        first, last = self._first_patients[set_number : set_number + 2]
+        return [self._patients[i] for i in order[first:last]]

@@ -1,10 +1,58 @@
 """Streams of labelled ECG frames as `tf.data.Dataset`s."""
 
+import atexit
+import contextlib
+import threading
+import time
+
 import tensorflow as tf
 
 from pretraining.frames import BatchReader
 from pretraining.sampler import FrameSampler, Sampling
 from transplant.errors import DataError
+
+_ending = threading.Event()
+_read_lock = threading.Lock()
+_failures = []
+
+
+@contextlib.contextmanager
+def _reading():
+    """Read under the eyes of `own_errors` and of the end of the process."""
+    with _read_lock:
+        if _ending.is_set():
+            raise RuntimeError("the process ends")
+        try:
+            yield
+        except Exception as error:
+            _failures.append(error)
+            raise
+
+
+def _end():
+    """Have readers end before Python does: a thread of TensorFlow's that waits for it then waits for ever."""
+    _ending.set()
+    with _read_lock:
+        pass
+    # The threads fill what they read ahead, each read an error at once, and rest.
+    time.sleep(0.05)
+
+
+atexit.register(_end)
+
+
+@contextlib.contextmanager
+def own_errors():
+    """Raise what reading a batch raised as itself, not as TensorFlow's account of it."""
+    _failures.clear()
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if _failures:
+            raise _failures[0] from error
+        raise
+    finally:
+        _failures.clear()
 
 
 def usable_patients(patients, window_size):
@@ -65,7 +113,8 @@ def window_dataset(
     types = [*(tf.float32 for _ in reader.shapes), tf.as_dtype(task.label_dtype)]
 
     def gather(step):
-        batch = reader.read(step)
+        with _reading():
+            batch = reader.read(step)
         if step == first_step + steps - 1:
             # TensorFlow keeps a function that a graph calls, and all it refers to, to the end of the process.
             reader.close()

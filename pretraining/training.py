@@ -14,7 +14,7 @@ from pretraining.data import (
     without_patients,
 )
 from pretraining.sampler import FrameSampler, Sampling
-from pretraining.streams import frame_dataset, usable_patients, window_dataset
+from pretraining.streams import frame_dataset, own_errors, usable_patients, window_dataset
 from pretraining.validation import ValidationSet, validation_settings
 from transplant.datasets.icentia11k import ds_beat_names
 from transplant.errors import OptionError
@@ -51,7 +51,7 @@ def run_pretraining(args, job, log=print):
     check_batch_size(strategy, args.batch_size)
     spectrogram = choose_spectrogram(args.arch, args.spectrogram, args.bins)
     workers = args.data_parallelism
-    with open_training_store(args.train, job, args.patient_ids, args.seed, workers, log) as store:
+    with own_errors(), open_training_store(args.train, job, args.patient_ids, args.seed, workers, log) as store:
         return _pretrain(args, task, strategy, spectrogram, store, job, log)
 
 
@@ -90,6 +90,7 @@ def _pretrain(args, task, strategy, spectrogram, store, job, log):
             "fingerprint": store.fingerprint,
             "training_patients": [p.patient for p in train],
             "validation_patients": validation.patients if validation else [],
+            "validation_windows": validation.digest() if validation else None,
             "task_options": task_options(task, args),
         },
         seed=args.seed,
@@ -153,6 +154,11 @@ def _divide_patients(args, task, store, log):
     if left_out:
         log(f"{len(left_out)} of {len(left_out) + len(patients)} patients left out")
     validation = None
+    if args.cache_val and (args.val_file or not args.val_patients):
+        raise OptionError(
+            "--cache-val writes windows that are drawn from --val-patients. Received: "
+            + ("--val-file; leave one out" if args.val_file else "--val-patients 0; hold some out")
+        )
     if args.val_file:
         validation = ValidationSet.load(args.val_file, validation_settings(task, store, args))
         train, held_out = without_patients(patients, validation.patients, args.val_file), []
@@ -175,7 +181,7 @@ def _divide_patients(args, task, store, log):
 def _draw_validation(args, task, store, patients, normalization, windows):
     """Draw the validation windows, and write them where `--cache-val` says."""
     steps = -(-args.val_size // args.batch_size)
-    samples = args.val_samples_per_patient or -(-args.val_size // len(patients))
+    samples = args.val_samples_per_patient or max(1, args.val_size // len(patients))
     # A seed of its own: the validation windows are the same whatever the training stream does.
     batches = windows(patients, args.seed + 1_000_003, steps, samples=samples, draw=window_dataset)
     names = [p.patient for p in patients]

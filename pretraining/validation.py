@@ -1,6 +1,7 @@
 """The validation windows of a pretraining run: drawn once, kept in memory, and in a file where asked."""
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 import zipfile
@@ -60,6 +61,14 @@ class ValidationSet:
 
     def _take(self, rows):
         return *(array[rows] for array in self.inputs.values()), self.labels[rows]
+
+    def digest(self):
+        """Return a hex digest of windows and labels, by which a resumed run knows them again."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.labels).view(np.uint8))
+        for name in sorted(self.inputs):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(self.inputs[name]).data)
+        return digest.hexdigest()[:16]
 
     def save(self, path):
         """Write the windows to one .npz, whole or not at all."""

@@ -183,3 +183,16 @@ def test_real_mitbih_records_prepare_whole(real_data, tmp_path):
             afib[patient.patient] = (segment.rhythm_ends - segment.rhythm_starts)[chosen].sum() / 250
     for record, seconds in {"201": 606, "203": 1455, "219": 1427, "221": 1757}.items():
         assert abs(afib[record] - seconds) < 1
+
+
+def test_annotations_that_are_damaged_inside_stop_the_run_with_one_line(small_store, tmp_path, capsys):
+    store = tmp_path / "store"
+    shutil.copytree(small_store, store)
+    for file in (store / "patients").glob("*/annotations.npz"):
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        file.write_bytes(bytes(content))
+    assert run(store, tmp_path / "job", "--val-patients", "0") == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("error: ") and "prepare again" in line
+    assert not (tmp_path / "job").exists(), "the same command may be given again"

@@ -1,5 +1,8 @@
 """The frame stream: pure in (seed, step), right frames, right labels, fair to patients."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,7 @@ from pretraining.packing import INVALID_COUNT
 from pretraining.preparation import prepare_store
 from pretraining.sampler import FrameSampler, Sampling
 from pretraining.sources import SyntheticSource
-from pretraining.streams import frame_dataset, usable_patients
+from pretraining.streams import frame_dataset, own_errors, usable_patients
 from transplant.errors import DataError
 from transplant.signals.normalization import Normalization
 from transplant.tasks.annotations import AnnotationAxis
@@ -178,3 +181,34 @@ def test_batch_memory_is_used_again_once_nobody_holds_it():
     assert memory.take().ctypes.data != address, "a view is still held"
     del part
     assert memory.take().ctypes.data == address
+
+
+def test_working_sets_have_like_sizes(store):
+    """Five patients in sets of at most two: 1, 2 and 2, never 2, 2 and 1 with the last alone by chance of order."""
+    sizes = [len(d.working_set.patients) for step in range(5) for d in sampler(store, batch=20).draw(step)]
+    assert max(sizes) == 2 and sum(sizes[:3]) == 5
+
+
+def test_one_working_set_is_open_at_a_time(store):
+    source = sampler(store, batch=100)
+    opened = [len(source._cache) for _ in source.draws(0)]
+    assert opened == [1, 1, 1]
+
+
+def test_what_a_reader_raises_reaches_the_caller_as_itself(store, monkeypatch):
+    def fail(self, step):
+        raise DataError("signal.npy: cut short")
+
+    monkeypatch.setattr("pretraining.frames.BatchReader.read", fail)
+    with pytest.raises(DataError, match="cut short"), own_errors():
+        collect(stream(store))
+
+
+def test_a_process_that_leaves_a_stream_behind_ends(store):
+    program = (
+        "from pretraining import datasets\n"
+        f"print(next(datasets.beat_generator({str(store.path)!r}, frame_size=512, seed=1))[1])\n"
+    )
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+        assert done.stdout.strip() in "01234"

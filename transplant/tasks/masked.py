@@ -74,8 +74,18 @@ class MaskedReconstruction(Task):
         return StandardizedFrameError()
 
     def validation_values(self, model, batches, labels, metric):
-        """Return val_loss."""
-        return {"val_loss": float(model.evaluate(batches, verbose=0, return_dict=True)["loss"])}
+        """Return val_loss, the mean over all hidden samples of all windows."""
+        import numpy as np
+
+        predictions = model.predict(batches.map(lambda x, y, weights: x), verbose=0)
+        error, hidden, first = 0.0, 0, 0
+        for _, frames, weights in batches:
+            found = self.loss().call(frames, predictions[first : first + len(frames)]).numpy()
+            first += len(frames)
+            is_hidden = weights.numpy() > 0
+            error += found[is_hidden].sum(dtype=np.float64)
+            hidden += is_hidden.sum()
+        return {"val_loss": float(error / hidden)}
 
 
 TASK = MaskedReconstruction()
