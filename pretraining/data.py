@@ -58,7 +58,7 @@ def open_training_store(train, job, patient_ids, seed, workers=None, log=print):
     if str(train) == SYNTHETIC:
         log("no data given: training on the embedded synthetic recordings (not evidence)")
     else:
-        log(f"{train} is no store; preparing one in {pathlib.Path(job) / 'store'} ")
+        log(f"{train} is no store; preparing one in {pathlib.Path(job) / 'store'}")
     # A patient that cannot be read is left out and listed, as one that a store lacks would be.
     yield prepare_store(
         source, pathlib.Path(job) / "store", PreparationSettings(), patient_ids, workers, skip_bad=True, log=log

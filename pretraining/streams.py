@@ -75,7 +75,10 @@ def usable_patients(patients, window_size):
         else:
             left_out.append((patient.patient, problem))
     if not usable:
-        raise DataError(f"no patient can be used. Received: {len(left_out)}, the first: {left_out[0][1]}")
+        raise DataError(
+            f"no patient can be used. Received: {len(left_out)}, the first: {left_out[0][1]}; "
+            "mend the files, or take a smaller --frame-size"
+        )
     return usable, left_out
 
 

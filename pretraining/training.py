@@ -1,5 +1,7 @@
 """The pretraining run itself, from the store to the backbone; reads top to bottom."""
 
+import pathlib
+
 import numpy as np
 import pandas as pd
 
@@ -50,6 +52,7 @@ def run_pretraining(args, job, log=print):
     strategy = training_strategy(args.devices)
     check_batch_size(strategy, args.batch_size)
     spectrogram = choose_spectrogram(args.arch, args.spectrogram, args.bins)
+    _check_options(args, task)
     workers = args.data_parallelism
     with own_errors(), open_training_store(args.train, job, args.patient_ids, args.seed, workers, log) as store:
         return _pretrain(args, task, strategy, spectrogram, store, job, log)
@@ -145,6 +148,23 @@ def _pretrain(args, task, strategy, spectrogram, store, job, log):
     return state
 
 
+def _check_options(args, task):
+    """Refuse what can be refused before any data is read."""
+    if args.val_metric not in task.monitors:
+        raise OptionError(
+            f"--val-metric of task {task.name} is {' or '.join(task.monitors)}. Received: {args.val_metric}"
+        )
+    if args.cache_val and (args.val_file or not args.val_patients):
+        raise OptionError(
+            "--cache-val writes windows that are drawn from --val-patients. Received: "
+            + ("--val-file; leave one out" if args.val_file else "--val-patients 0; hold some out")
+        )
+    if args.val_file and not pathlib.Path(args.val_file).is_file():
+        raise OptionError(f"{args.val_file}: no such file; check the path, or make it with --cache-val")
+    if args.weights_file:
+        find_weights(args.weights_file)
+
+
 def _divide_patients(args, task, store, log):
     """Return training patients, validation patients, and the validation windows that a file gives instead."""
     size = task.window_size(args)
@@ -154,21 +174,12 @@ def _divide_patients(args, task, store, log):
     if left_out:
         log(f"{len(left_out)} of {len(left_out) + len(patients)} patients left out")
     validation = None
-    if args.cache_val and (args.val_file or not args.val_patients):
-        raise OptionError(
-            "--cache-val writes windows that are drawn from --val-patients. Received: "
-            + ("--val-file; leave one out" if args.val_file else "--val-patients 0; hold some out")
-        )
     if args.val_file:
         validation = ValidationSet.load(args.val_file, validation_settings(task, store, args))
         train, held_out = without_patients(patients, validation.patients, args.val_file), []
     else:
         train, held_out = split_patients(patients, args.val_patients, args.seed)
     train = patient_share(train, args.patient_fraction, args.seed)
-    if args.val_metric not in task.monitors:
-        raise OptionError(
-            f"--val-metric of task {task.name} is {' or '.join(task.monitors)}. Received: {args.val_metric}"
-        )
     if monitored_column(args.val_metric, bool(held_out or validation)) is None:
         raise OptionError(
             f"--val-metric {args.val_metric} needs validation patients. Received: none; set --val-patients"
