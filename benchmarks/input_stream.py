@@ -4,10 +4,11 @@ import dataclasses
 import functools
 import json
 import os
-import statistics
 import sys
 import tempfile
 import time
+
+from speeds import median_speeds, summarize_speeds
 
 from pretraining.sources import SyntheticSource
 from transplant.training.command_line import make_parser, positive_int, run
@@ -248,13 +249,9 @@ def measure_all(store, args, size):
 
 def summarize(speeds):
     """Return the medians and ratios of `measure_all` as a JSON-ready dict."""
-    medians = {name: statistics.median(cpu for cpu, _ in values) for name, values in speeds.items()}
+    medians = median_speeds(speeds)
     return {
-        "frames_per_cpu_second": {name: round(value) for name, value in medians.items()},
-        "lowest_and_highest": {name: [round(min(v)[0]), round(max(v)[0])] for name, v in speeds.items()},
-        "frames_per_second": {
-            name: round(statistics.median(wall for _, wall in values)) for name, values in speeds.items()
-        },
+        **summarize_speeds(speeds),
         **{
             f"{ours}_over_{peer}": round(medians[ours] / medians[peer], 3)
             for ours, peer, _ in ROWS.values()

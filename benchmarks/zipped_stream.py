@@ -6,12 +6,12 @@ import functools
 import json
 import os
 import pathlib
-import statistics
 import sys
 import tempfile
 import time
 
 from published_generators import frames_one_by_one
+from speeds import median_speeds, summarize_speeds
 from zipped_patients import SEGMENTS, ZippedPatients, write_patient
 
 from transplant.datasets import byte_stream
@@ -151,13 +151,9 @@ def measure_all(rows, repeats):
 
 def summarize(speeds):
     """Return the medians and ratios of `measure_all` as a JSON-ready dict."""
-    medians = {name: statistics.median(cpu for cpu, _ in values) for name, values in speeds.items()}
+    medians = median_speeds(speeds)
     return {
-        "frames_per_cpu_second": {name: round(value) for name, value in medians.items()},
-        "lowest_and_highest": {name: [round(min(v)[0]), round(max(v)[0])] for name, v in speeds.items()},
-        "frames_per_second": {
-            name: round(statistics.median(wall for _, wall in values)) for name, values in speeds.items()
-        },
+        **summarize_speeds(speeds),
         "ours_over_from_generator": round(medians["ours"] / medians["from_generator"], 2),
         "ours_over_unshuffled": round(medians["ours"] / medians["unshuffled"], 2),
     }

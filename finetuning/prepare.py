@@ -9,10 +9,17 @@ import json
 import pathlib
 import sys
 
-from transplant.datasets.publishers import MIRROR_VARIABLE, PHYSIONET
 from transplant.datasets.registry import DATASETS, get_dataset
 from transplant.errors import DataError, OptionError
-from transplant.training.command_line import make_parser, positive_int, run, sampling_rate, seed, share
+from transplant.training.command_line import (
+    add_download_flags,
+    make_parser,
+    positive_int,
+    run,
+    sampling_rate,
+    seed,
+    share,
+)
 
 _DESCRIPTION = """\
 Prepare a labelled data set for fine-tuning: read, resample, pad or cut, split.
@@ -37,14 +44,7 @@ def build_parser():
     data = parser.add_argument_group("data")
     data.add_argument("--dataset", choices=tuple(DATASETS), required=True, help="which data set to read")
     data.add_argument("--source", metavar="DIR", help="folder of the data set; default: download it")
-    data.add_argument(
-        "--download-dir", metavar="D", help="keep downloads in D/NAME; default: the folder `downloads` beside --out-dir"
-    )
-    data.add_argument(
-        "--mirror",
-        metavar="URL",
-        help=f"root of PhysioNet's file tree; default: ${MIRROR_VARIABLE} where it is set, else {PHYSIONET}",
-    )
+    add_download_flags(data, "--out-dir")
     data.add_argument(
         "--label-version", choices=("v1", "v2", "v3"), help="label version of challenge2017; v2 if not given"
     )

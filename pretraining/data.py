@@ -49,11 +49,8 @@ def open_training_store(train, job, patient_ids, seed, workers=None, log=print):
         spool = pathlib.Path(job) / "decoded"
         # What a killed run left.
         shutil.rmtree(spool, ignore_errors=True)
-        try:
-            with open_live(source, patient_ids, seed, spool, workers, log) as store:
-                yield store
-        finally:
-            shutil.rmtree(spool, ignore_errors=True)
+        with open_live(source, patient_ids, seed, spool, workers, log) as store:
+            yield store
         return
     if str(train) == SYNTHETIC:
         log("no data given: training on the embedded synthetic recordings (not evidence)")

@@ -13,6 +13,7 @@ import weakref
 
 import numpy as np
 
+from pretraining.data import choose_patients, is_store
 from pretraining.live import open_live
 from pretraining.preparation import PreparationSettings, prepare_store
 from pretraining.sources import open_source
@@ -144,8 +145,6 @@ def _examples(name, db_dir, patient_ids, frame_size, normalize, samples_per_pati
 
 def _open(db_dir, patient_ids):
     """Return a store, or what stands in for one, and the function that ends it."""
-    from pretraining.data import choose_patients, is_store
-
     if is_store(db_dir):
         store = Store.open(db_dir)
         store.patients = choose_patients(store, patient_ids)

@@ -101,8 +101,7 @@ class LiveStore:
     """Patients that are decoded while a network trains; stands in for `Store`.
 
     Use it as a context manager: it ends the processes that decode and deletes
-    what they wrote. An error that a process met while TensorFlow asked for a
-    batch leaves the block as itself, not as TensorFlow's account of it.
+    what they wrote.
 
     Args:
         files: `Icentia11kFiles`.
@@ -129,11 +128,8 @@ class LiveStore:
     def __enter__(self):
         return self
 
-    def __exit__(self, kind, error, traceback):
+    def __exit__(self, *exception):
         self._spool.close()
-        failure = self._spool.failure
-        if isinstance(error, Exception) and failure is not None and error is not failure:
-            raise failure from error
 
     @functools.cached_property
     def fingerprint(self):

@@ -3,9 +3,16 @@
 import sys
 
 from pretraining.tfds_source import PREFIX as TFDS_PREFIX
-from transplant.datasets.publishers import MIRROR_VARIABLE, PHYSIONET
 from transplant.errors import OptionError
-from transplant.training.command_line import make_parser, positive_float, positive_int, run, sampling_rate, seed
+from transplant.training.command_line import (
+    add_download_flags,
+    make_parser,
+    positive_float,
+    positive_int,
+    run,
+    sampling_rate,
+    seed,
+)
 
 DESCRIPTION = """\
 Read annotated recordings once, resample whole records and write a store that
@@ -50,14 +57,7 @@ def build_parser():
     data.add_argument("--rate", type=sampling_rate, default=250.0, metavar="HZ", help="sampling rate of the store, Hz")
     data.add_argument("--skip-bad", action="store_true", help="leave out patients that cannot be read, and list them")
     download = parser.add_argument_group("download (--dataset)")
-    download.add_argument(
-        "--download-dir", metavar="D", help="keep the files in D/NAME; default: the folder `downloads` beside --out"
-    )
-    download.add_argument(
-        "--mirror",
-        metavar="URL",
-        help=f"root of PhysioNet's file tree; default: ${MIRROR_VARIABLE} where it is set, else {PHYSIONET}",
-    )
+    add_download_flags(download, "--out")
     parser.add_argument_group("TensorFlow Datasets (--source tfds:NAME)").add_argument(
         "--data-dir", metavar="D", help="folder of prepared data sets; default: that of TensorFlow Datasets"
     )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import threading
 
 import numpy as np
 
@@ -172,10 +171,11 @@ class FrameSampler:
     """Draws windows patient by patient, each patient equally often.
 
     A pass visits every patient once, in an order of its own; patients are
-    taken some at a time, at most `working_set`, and each gives `samples_per_patient` windows,
-    shuffled within the set. A window starts anywhere in its patient's segments
-    with equal probability and lies inside one segment. The store is read in
-    this order too, which keeps a slow disk near one place.
+    taken some at a time, at most `working_set`, and each gives
+    `samples_per_patient` windows, shuffled within the set. A window starts
+    anywhere in its patient's segments with equal probability and lies inside one
+    segment. The store is read in this order too, which keeps a slow disk near one
+    place. One thread draws.
 
     Args:
         patients: list of `StoredPatient`, each with room for a window.
@@ -192,8 +192,7 @@ class FrameSampler:
         # Sets of like size: a last one of a patient or two would fill batches with them.
         n_sets = -(-len(self._patients) // (working_set or self._patients[0].working_set))
         self._first_patients = np.arange(n_sets + 1) * len(self._patients) // n_sets
-        self._cache = {}
-        self._lock = threading.Lock()
+        self._opened = None
 
     def draw(self, step):
         """Return the list of `Draw`s that make up batch number `step`."""
@@ -213,35 +212,31 @@ class FrameSampler:
         bounds = [0, *(np.flatnonzero(np.diff(passes) | np.diff(sets)) + 1).tolist(), s.batch_size]
         for first, last in itertools.pairwise(bounds):
             rows, key = slice(first, last), (int(passes[first]), int(sets[first]))
-            self._close_all_but({key})
-            working_set, slot_of = self._open(*key)
+            working_set, slot_of = self._open(key)
             windows = working_set.place(slot_of[within_set[rows]], uniform[rows])
             others = working_set.place_apart(windows, s.frame_size, apart[rows]) if s.others else None
             yield Draw(rows, working_set, windows, others)
 
-    def _open(self, pass_number, set_number):
-        """Return the working set and the patient slot of each place in its shuffled order."""
-        key = (pass_number, set_number)
-        with self._lock:
-            if key not in self._cache:
-                patients = self._patients_of(*key)
-                # Patients that are decoded on the way get ready while this set is in use.
-                is_last = set_number == len(self._first_patients) - 2
-                following = (pass_number + 1, 0) if is_last else (pass_number, set_number + 1)
-                for patient in (*patients, *self._patients_of(*following)):
-                    patient.expect()
-                slots = np.repeat(np.arange(len(patients), dtype=np.int32), self.sampling.samples_per_patient)
-                np.random.default_rng((self.sampling.seed, _PLACES, pass_number, set_number)).shuffle(slots)
-                self._cache[key] = WorkingSet(patients, self.sampling.window_size, self._rate), slots
-            return self._cache[key]
+    def _open(self, key):
+        """Return a working set, by (pass, set), and the patient slot of each place in its shuffled order."""
+        if self._opened is None or self._opened[0] != key:
+            # Let go of the one before it, that both need not fit.
+            self._opened = None
+            pass_number, set_number = key
+            patients = self._patients_of(pass_number, set_number)
+            # Patients that are decoded on the way get ready while this set is in use.
+            is_last = set_number == len(self._first_patients) - 2
+            following = (pass_number + 1, 0) if is_last else (pass_number, set_number + 1)
+            for patient in (*patients, *self._patients_of(*following)):
+                patient.expect()
+            slots = np.repeat(np.arange(len(patients), dtype=np.int32), self.sampling.samples_per_patient)
+            np.random.default_rng((self.sampling.seed, _PLACES, pass_number, set_number)).shuffle(slots)
+            self._opened = key, WorkingSet(patients, self.sampling.window_size, self._rate), slots
+        return self._opened[1:]
 
     def close(self):
-        """Let go of the working sets; a later draw opens its own again."""
-        self._close_all_but(())
-
-    def _close_all_but(self, keys):
-        with self._lock:
-            self._cache = {key: self._cache[key] for key in keys if key in self._cache}
+        """Let go of the working set; a later draw opens its own again."""
+        self._opened = None
 
     def _patients_of(self, pass_number, set_number):
         order = np.random.default_rng((self.sampling.seed, _ORDER, pass_number)).permutation(len(self._patients))

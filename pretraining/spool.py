@@ -18,7 +18,7 @@ import numpy as np
 from pretraining.decoding import decode_patient, start_worker
 from pretraining.packing import PatientSegments
 from transplant.datasets.icentia11k_files import LEAD, record_names
-from transplant.errors import DataError, TransplantError
+from transplant.errors import DataError
 
 
 @dataclasses.dataclass(eq=False)
@@ -58,7 +58,6 @@ class PatientSpool:
     def __init__(self, files, folder, limit, workers):
         self._parent = None if os.path.isdir(folder) else folder
         os.makedirs(folder, exist_ok=True)
-        self.failure = None
         self._files = files
         self._folder = tempfile.mkdtemp(prefix="decoded-", dir=folder)
         self._limit = limit
@@ -135,20 +134,15 @@ class PatientSpool:
         try:
             return entry.future.result()
         except concurrent.futures.BrokenExecutor as error:
-            self.failure = DataError(
+            raise DataError(
                 "a process that decodes patients ended. Received: no result; it was killed, perhaps for want of "
                 "memory: use fewer workers"
-            )
-            raise self.failure from error
-        except TransplantError as error:
-            self.failure = error
-            raise
+            ) from error
         except OSError as error:
-            self.failure = DataError(
+            raise DataError(
                 f"{self._folder}: decoded patients must be written there. Received: {error}; "
                 "choose a folder with more room"
-            )
-            raise self.failure from error
+            ) from error
 
     def _open(self, number, decoded):
         segments, samples = decoded.shape

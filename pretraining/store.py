@@ -249,12 +249,6 @@ class Store:
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise DataError(f"{manifest}: damaged ({error!r}); run its pretraining.prepare command again") from error
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        """Do nothing: a store that is opened for reading holds nothing open."""
-
     @functools.cached_property
     def fingerprint(self):
         """Hex digest of what is in the store: rate, patients, signals and annotations."""

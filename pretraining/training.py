@@ -71,9 +71,11 @@ def _pretrain(args, task, strategy, spectrogram, store, job, log):
             store, patients, task, args, normalization, args.batch_size, samples, seed, steps, first_step=first_step
         )
 
-    first_labels = np.concatenate([labels.numpy() for _, labels in windows(train, args.seed, 8, draw=window_dataset)])
-    if task.describe_labels(first_labels):
-        log(f"classes of the first {len(first_labels):,} frames: {task.describe_labels(first_labels)}")
+    def first_labels():
+        return np.concatenate([labels.numpy() for _, labels in windows(train, args.seed, 8, draw=window_dataset)])
+
+    if labels := task.describe_labels(first_labels):
+        log(labels)
     if held_out:
         validation = _draw_validation(args, task, store, held_out, normalization, windows)
     validation = validation and validation.normalized_as(normalization)

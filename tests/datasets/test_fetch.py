@@ -117,6 +117,7 @@ def test_a_wrong_byte_is_refused_and_removed(server, tmp_path):
 def test_a_changed_file_is_fetched_again(server, tmp_path):
     (tmp_path / "a.dat").write_bytes(CONTENT[:-1] + b"?")
     get(server, tmp_path)
+    assert server.gets == [("a.dat", None)]
 
 
 @pytest.mark.parametrize("code", [403, 404, 410])

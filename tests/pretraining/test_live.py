@@ -15,7 +15,7 @@ from pretraining.live import open_live
 from pretraining.preparation import PreparationSettings, prepare_store
 from pretraining.sampler import FrameSampler, Sampling
 from pretraining.sources import SyntheticSource, open_source
-from pretraining.streams import frame_dataset, usable_patients
+from pretraining.streams import frame_dataset, own_errors, usable_patients
 from transplant.errors import DataError, OptionError
 from transplant.signals.normalization import Normalization
 from transplant.tasks.task import default_options, get_task
@@ -181,6 +181,7 @@ def test_a_bad_patient_stops_the_stream_and_is_named(tmp_path):
     file.write_bytes(file.read_bytes()[:-100])
     with (
         pytest.raises(DataError, match=r"00001_batched\.pkl\.gz: .*too early") as caught,
+        own_errors(),
         open_live(open_source(folder), None, 0, tmp_path / "spool", workers=1, log=quiet) as store,
     ):
         # Its head is whole, so nobody knows before it is inflated.

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from pretraining.frames import BatchMemory
 from pretraining.packing import INVALID_COUNT
 from pretraining.preparation import prepare_store
-from pretraining.sampler import FrameSampler, Sampling
+from pretraining.sampler import FrameSampler, Sampling, WorkingSet
 from pretraining.sources import SyntheticSource
 from pretraining.streams import frame_dataset, own_errors, usable_patients
 from transplant.errors import DataError
@@ -189,9 +190,17 @@ def test_working_sets_have_like_sizes(store):
     assert max(sizes) == 2 and sum(sizes[:3]) == 5
 
 
-def test_one_working_set_is_open_at_a_time(store):
+def test_one_working_set_is_open_at_a_time(store, monkeypatch):
+    alive = weakref.WeakSet()
+
+    def tracked(*arguments):
+        made = WorkingSet(*arguments)
+        alive.add(made)
+        return made
+
+    monkeypatch.setattr("pretraining.sampler.WorkingSet", tracked)
     source = sampler(store, batch=100)
-    opened = [len(source._cache) for _ in source.draws(0)]
+    opened = [len(alive) for _ in source.draws(0)]
     assert opened == [1, 1, 1]
 
 

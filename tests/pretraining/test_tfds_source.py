@@ -67,7 +67,9 @@ def test_sizes_are_those_of_the_records(source):
 
 def test_a_copy_in_another_process_reads_the_same(source):
     source.read(0)
-    same(pickle.loads(pickle.dumps(source)).read(2), source.read(2))
+    copy = pickle.loads(pickle.dumps(source))
+    same(copy.read(2), source.read(2))
+    assert copy is not source and copy.read(2).name == "201"
 
 
 def test_the_store_is_that_of_the_files(folders, tmp_path, capsys):

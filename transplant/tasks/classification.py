@@ -53,10 +53,12 @@ class FrameClassification(ClassifierTask):
         """Label frames by the task's rule."""
         return self.label_frames(axis, starts, options.frame_size)
 
-    def describe_labels(self, labels):
+    def describe_labels(self, draw):
         """Return how often each class occurs."""
+        labels = draw()
         counts = np.bincount(labels, minlength=len(self._classes))
-        return ", ".join(f"{name} {count:,}" for name, count in zip(self._classes, counts))
+        shares = ", ".join(f"{name} {count:,}" for name, count in zip(self._classes, counts))
+        return f"classes of the first {len(labels):,} frames: {shares}"
 
     def build_model(self, backbone, options, leads=1, seed=None):
         """Put mean over time and a linear layer on the backbone."""

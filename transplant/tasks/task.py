@@ -1,5 +1,6 @@
 """What a pretraining task is, and the list of them."""
 
+import abc
 import argparse
 import functools
 import importlib
@@ -9,7 +10,7 @@ import transplant.tasks
 from transplant.errors import OptionError
 
 
-class Task:
+class Task(abc.ABC):
     """A pretraining task: what is drawn from recordings, what is asked, and who answers.
 
     A batch is made of windows, each of `window_size` samples inside one
@@ -35,15 +36,15 @@ class Task:
     label_dtype = "int32"
     learning_rate = 1e-3
 
-    def add_flags(self, group):
+    def add_flags(self, group):  # noqa: B027 - most tasks have none
         """Add the task's own options to an argparse group."""
 
-    def check(self, options):
+    def check(self, options):  # noqa: B027 - most tasks take any
         """Raise `OptionError` where options contradict each other."""
 
+    @abc.abstractmethod
     def classes(self, options):
         """Return the class names, in the order of the outputs; empty for a task without classes."""
-        raise NotImplementedError
 
     def window_size(self, options):
         """Return the samples of a window."""
@@ -61,6 +62,7 @@ class Task:
         """Return the shape of one window's label."""
         return ()
 
+    @abc.abstractmethod
     def label(self, axis, starts, rng, options):
         """Label windows.
 
@@ -73,7 +75,6 @@ class Task:
         Returns:
             `label_dtype` (windows, *label_shape).
         """
-        raise NotImplementedError
 
     def frames(self, windows, others, labels, options):
         """Say which frames the network sees.
@@ -103,22 +104,23 @@ class Task:
         """
         return inputs["signal"], labels
 
+    @abc.abstractmethod
     def build_model(self, backbone, options, leads=1, seed=None):
         """Build the network over a backbone, a `keras.Model` (batch, time, leads) -> features."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def loss(self):
         """Return the loss, a `keras.losses.Loss`."""
-        raise NotImplementedError
 
     def metrics(self):
         """Return the list of metrics of the training batches."""
         return []
 
-    def describe_labels(self, labels):
-        """Return a phrase on the labels of some batches for the log, or None where there is nothing to say."""
+    def describe_labels(self, draw):
+        """Return a line for the log on the labels that `draw()` returns, or None where there is nothing to say."""
         return None
 
+    @abc.abstractmethod
     def validation_values(self, model, batches, labels, metric):
         """Score a model.
 
@@ -131,7 +133,6 @@ class Task:
         Returns:
             dict of history columns, val_loss among them.
         """
-        raise NotImplementedError
 
 
 @functools.cache
@@ -161,11 +162,15 @@ def get_task(name):
     return _modules()[name]
 
 
-def task_options(task, options):
-    """Return the task's own options, those that its flags set, as a dict."""
+def _defaults(task):
     parser = argparse.ArgumentParser()
     task.add_flags(parser.add_argument_group())
-    return {name: getattr(options, name) for name in vars(parser.parse_args([]))}
+    return vars(parser.parse_args([]))
+
+
+def task_options(task, options):
+    """Return the task's own options, those that its flags set, as a dict."""
+    return {name: getattr(options, name) for name in _defaults(task)}
 
 
 def default_options(task, frame_size, **options):
@@ -179,9 +184,7 @@ def default_options(task, frame_size, **options):
     Raises:
         OptionError: if an option is none of the task's, or they contradict each other.
     """
-    parser = argparse.ArgumentParser()
-    task.add_flags(parser.add_argument_group())
-    defaults = vars(parser.parse_args([]))
+    defaults = _defaults(task)
     unknown = sorted(options.keys() - defaults.keys())
     if unknown:
         raise OptionError(f"options of {task.name} are {', '.join(defaults) or 'none'}. Received: {', '.join(unknown)}")

@@ -4,6 +4,7 @@ import argparse
 import math
 import sys
 
+from transplant.datasets.publishers import MIRROR_VARIABLE, PHYSIONET
 from transplant.errors import TransplantError
 from transplant.signals.spectrogram import PRESETS
 
@@ -110,6 +111,23 @@ def fraction_or_count(text):
     if not 0 <= value < math.inf or (value >= 1 and value != int(value)):
         raise argparse.ArgumentTypeError(f"must be a whole number, or a fraction below 1, not {text}")
     return value
+
+
+def add_download_flags(parser, out):
+    """Add `--download-dir` and `--mirror` to a parser or argument group.
+
+    Args:
+        parser: parser or argument group.
+        out: the command's flag for its output.
+    """
+    parser.add_argument(
+        "--download-dir", metavar="D", help=f"keep downloads in D/NAME; default: the folder `downloads` beside {out}"
+    )
+    parser.add_argument(
+        "--mirror",
+        metavar="URL",
+        help=f"root of PhysioNet's file tree; default: ${MIRROR_VARIABLE} where it is set, else {PHYSIONET}",
+    )
 
 
 def add_spectrogram_flags(parser):
