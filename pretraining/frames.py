@@ -80,7 +80,8 @@ class BatchReader:
     def _fill(self, frames, opened, segments, starts):
         size, n_leads = self._frame_size, frames.shape[-1]
         step = max(1, _VALUES_PER_BLOCK // (size * n_leads))
-        scale, offset = self._scale_and_offset(opened.gain[segments], opened.baseline[segments])
+        scale, offset = self._scale_and_offset(opened)
+        scalings = opened.scaling_of[segments]
         samples = frames.reshape(-1, n_leads)
         for block, runs in _blocks(segments, opened.first_samples[segments] + starts, size, step):
             for row, count, segment, start in runs:
@@ -89,18 +90,28 @@ class BatchReader:
                 target[:] = stored
                 if self._has_gaps and stored.dtype == np.int16:
                     target[stored == INVALID_COUNT] = np.nan
-            decoded = frames[block]
-            decoded *= scale[block]
-            decoded += offset[block]
+            decoded = frames[block].reshape(-1, size * n_leads)
+            scaling = scalings[block]
+            if (scaling == scaling[0]).all():
+                # One for all spares numpy a loop for each frame.
+                scaling = scaling[0]
+            decoded *= scale[scaling]
+            decoded += offset[scaling]
             if self._has_gaps:
                 decoded[np.isnan(decoded)] = 0.0
 
-    def _scale_and_offset(self, gain, baseline):
-        """Return float32 (frames, 1, leads) each: input = stored * scale + offset."""
-        gain, baseline = (values[:, None].astype(np.float64) for values in (gain, baseline))
+    def _scale_and_offset(self, opened):
+        """Return for each scaling of the working set: input = stored * scale + offset.
+
+        Returns:
+            float32 (scalings, 1) each, or with several leads (scalings, time * leads): numpy would
+            start a loop for the few leads of each sample.
+        """
+        gain, baseline = opened.gain.astype(np.float64), opened.baseline.astype(np.float64)
         scale = 1.0 / (gain * self._std)
         offset = -(baseline / gain + self._mean) / self._std
-        return scale.astype(np.float32), offset.astype(np.float32)
+        repeats = 1 if gain.shape[1] == 1 else self._frame_size
+        return [np.tile(values.astype(np.float32), repeats) for values in (scale, offset)]
 
 
 def _blocks(segments, starts, size, step):

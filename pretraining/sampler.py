@@ -37,7 +37,8 @@ class WorkingSet:
         first_segments: int64 (patients + 1,), number of each patient's first segment.
         first_samples: int64 (segments,), where each segment starts in its patient's signal.
         signals: list of each segment's patient's whole signal.
-        gain, baseline: float32 (segments, leads), of each segment.
+        gain, baseline: float32 (scalings, leads), the different ones that segments have.
+        scaling_of: int64 (segments,), which of them each segment has.
 
     Args:
         patients: list of `StoredPatient`.
@@ -54,8 +55,9 @@ class WorkingSet:
         self.first_segments = np.concatenate([[0], np.cumsum(counts)])
         self.first_samples = np.concatenate([p.offsets[:-1] for p in self.patients])
         self.signals = [self.patients[i].signal for i in self.patient_of]
-        self.gain = np.concatenate([p.gain for p in self.patients])
-        self.baseline = np.concatenate([p.baseline for p in self.patients])
+        scalings = np.concatenate([np.stack([p.gain, p.baseline], axis=1) for p in self.patients])
+        different, self.scaling_of = np.unique(scalings, axis=0, return_inverse=True)
+        self.gain, self.baseline = different[:, 0], different[:, 1]
         self._window_size = window_size
         # Window starts of all segments, numbered through.
         self._starts_before = np.concatenate([[0], np.cumsum(self._starts_of(window_size))])
