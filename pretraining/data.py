@@ -9,7 +9,7 @@ import numpy as np
 
 from pretraining.live import open_live
 from pretraining.preparation import PreparationSettings, prepare_store
-from pretraining.sources import SYNTHETIC, open_source, select_patients
+from pretraining.sources import SYNTHETIC, canonical_id, open_source, select_patients
 from pretraining.store import Store
 from transplant.datasets.icentia11k import PAPER_MEAN_MV, PAPER_STD_MV
 from transplant.datasets.icentia11k_files import Icentia11kFiles
@@ -115,7 +115,8 @@ def without_patients(patients, held_out, file):
     Raises:
         SplitError: if nobody is left to train on.
     """
-    left = [p for p in patients if p.patient not in set(held_out)]
+    held_out = {canonical_id(p) for p in held_out}
+    left = [p for p in patients if canonical_id(p.patient) not in held_out]
     if not left:
         raise SplitError(
             f"{file}: its patients must leave some to train on. Received: all {len(patients)} of this run; "

@@ -102,6 +102,12 @@ def _wfdb_files(folder):
         yield from (os.path.join(parent, f) for f in files if f.endswith((".hea", ".atr")) and not f.startswith("."))
 
 
+def canonical_id(patient):
+    """Return a patient id without the zeros and the letter that publishers put before its number."""
+    digits = patient[1:] if patient[:1] == "p" and patient[1:].isdigit() else patient
+    return str(int(digits)) if digits.isdigit() else patient
+
+
 def select_patients(available, wanted):
     """Return the patients of `available` that `wanted` names, in the order of `available`.
 
@@ -117,16 +123,11 @@ def select_patients(available, wanted):
     available = list(available)
     if wanted is None:
         return available
-
-    def canonical(patient):
-        digits = patient[1:] if patient[:1] == "p" and patient[1:].isdigit() else patient
-        return str(int(digits)) if digits.isdigit() else patient
-
-    keys = {canonical(str(p)) for p in wanted}
-    missing = keys - {canonical(p) for p in available}
+    keys = {canonical_id(str(p)) for p in wanted}
+    missing = keys - {canonical_id(p) for p in available}
     if missing or not keys:
         raise OptionError(
             f"--patient-ids must name patients that are there: {len(available)}, from {available[0]} to "
             f"{available[-1]}. Received: {', '.join(sorted(missing)[:5]) or 'none'}"
         )
-    return [p for p in available if canonical(p) in keys]
+    return [p for p in available if canonical_id(p) in keys]

@@ -35,7 +35,7 @@ def build_parser():
     data.add_argument(
         "--train",
         default="synthetic",
-        help="a store, a folder of WFDB records or of Icentia11k's files, tfds:NAME, or `synthetic`",
+        help="a store, a folder of WFDB records or of Icentia11k's files, tfds:NAME, a file of windows, or `synthetic`",
     )
     data.add_argument("--task", required=True, choices=task_names(), help="what a frame is asked for")
     data.add_argument("--patient-ids", nargs="+", metavar="ID", help="patients to use, comma or space separated")
@@ -104,7 +104,12 @@ def build_parser():
     )
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=positive_int, default=1, metavar="N", help="epochs")
-    training.add_argument("--steps-per-epoch", type=positive_int, default=100, metavar="N", help="batches in an epoch")
+    training.add_argument(
+        "--steps-per-epoch",
+        type=positive_int,
+        metavar="N",
+        help="batches in an epoch; default: 100, of a file of windows one pass",
+    )
     training.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="frames in a batch")
     add_run_flags(training)
     training.add_argument("--seed", type=seed, default=2024, help="seed of split, stream and initial weights")

@@ -10,7 +10,7 @@ import pytest
 from pretraining import trainer
 from pretraining.data import patient_share
 from pretraining.store import Store
-from pretraining.validation import ValidationSet
+from pretraining.window_set import WindowSet
 from transplant.training.weights import read_weights
 
 SMALL = ["--task", "beat", "--stages", "1", "--frame-size", "256", "--batch-size", "8", "--steps-per-epoch", "2"]
@@ -40,10 +40,8 @@ def test_a_run_on_the_file_gives_the_numbers_of_the_run_that_wrote_it(cached, sm
 
 
 def test_the_windows_are_standardised_anew_for_a_run_with_other_training_patients(cached, small_store):
-    settings = {
-        "task": "beat", "frame_size": 256, "sampling_rate_hz": 250, "leads": 1,
-    }  # fmt: skip
-    validation = ValidationSet.load(cached / "val.npz", settings)
+    validation = WindowSet.load(cached / "val.npz")
+    assert validation.settings == {"task": "beat", "frame_size": 256, "sampling_rate_hz": 250, "leads": 1}
     assert validation.inputs["signal"].shape == (20, 256, 1) and len(validation.patients) == 2
     store = Store.open(small_store)
     other = store.normalization(store.patients[:1])
