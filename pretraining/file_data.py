@@ -27,21 +27,26 @@ class FileData(TrainingData):
     def __init__(self, args, task, log):
         self._args, self._task = args, task
         path = pathlib.Path(args.train)
-        log(f"training on the windows of {path}")
-        if args.normalization != "train":
-            raise OptionError(
-                f"--normalization {args.normalization} is for recordings: the windows of {path} are standardised. "
-                "Leave it out"
-            )
+        log(f"training on the windows of {path}, all of them in a pass")
         windows = load_windows(path, task, args)
+        own = "paper" if windows.normalization.source.startswith("paper:") else "train"
+        if args.normalization not in ("train", own):
+            raise OptionError(
+                f"--normalization {args.normalization} is for recordings: the windows of {path} are standardised, "
+                f"{windows.normalization}. Leave it out"
+            )
         self.name, self.fingerprint = path.name, windows.digest()
         self.leads, self.normalization = windows.lead_names, windows.normalization
         self.sampling_rate_hz = windows.settings["sampling_rate_hz"]
         self._train, self.validation = _divide(windows, args, task, path, log)
         if self.validation is not None:
             self.validation = self.validation.normalized_as(self.normalization)
-            if args.cache_val:
-                self.validation.save(args.cache_val)
+        if args.cache_val:
+            if self.validation is None:
+                raise OptionError(
+                    f"--cache-val needs validation windows. Received: none held out of {path}; leave it out"
+                )
+            self.validation.save(args.cache_val)
         self.training_patients = self._train.patients
         self.validation_patients = self.validation.patients if self.validation else []
         self.pass_steps = -(-len(self._train) // args.batch_size)

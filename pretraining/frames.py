@@ -82,6 +82,7 @@ class BatchReader:
         step = max(1, _VALUES_PER_BLOCK // (size * n_leads))
         scale, offset = self._scale_and_offset(opened)
         scalings = opened.scaling_of[segments]
+        rows = {}
         samples = frames.reshape(-1, n_leads)
         for block, runs in _blocks(segments, opened.first_samples[segments] + starts, size, step):
             for row, count, segment, start in runs:
@@ -90,28 +91,33 @@ class BatchReader:
                 target[:] = stored
                 if self._has_gaps and stored.dtype == np.int16:
                     target[stored == INVALID_COUNT] = np.nan
-            decoded = frames[block].reshape(-1, size * n_leads)
-            scaling = scalings[block]
+            decoded, scaling = frames[block], scalings[block]
             if (scaling == scaling[0]).all():
-                # One for all spares numpy a loop for each frame.
-                scaling = scaling[0]
-            decoded *= scale[scaling]
-            decoded += offset[scaling]
+                # One for all: numpy goes through the block once, and not once for each frame or, of several
+                # leads, for each sample.
+                first = int(scaling[0])
+                if first not in rows:
+                    rows[first] = _as_row(scale[first], size), _as_row(offset[first], size)
+                flat = decoded.reshape(-1, size * n_leads)
+                flat *= rows[first][0]
+                flat += rows[first][1]
+            else:
+                decoded *= scale[scaling]
+                decoded += offset[scaling]
             if self._has_gaps:
                 decoded[np.isnan(decoded)] = 0.0
 
     def _scale_and_offset(self, opened):
-        """Return for each scaling of the working set: input = stored * scale + offset.
-
-        Returns:
-            float32 (scalings, 1) each, or with several leads (scalings, time * leads): numpy would
-            start a loop for the few leads of each sample.
-        """
-        gain, baseline = opened.gain.astype(np.float64), opened.baseline.astype(np.float64)
+        """Return float32 (scalings, 1, leads) each: input = stored * scale + offset."""
+        gain, baseline = (values[:, None].astype(np.float64) for values in (opened.gain, opened.baseline))
         scale = 1.0 / (gain * self._std)
         offset = -(baseline / gain + self._mean) / self._std
-        repeats = 1 if gain.shape[1] == 1 else self._frame_size
-        return [np.tile(values.astype(np.float32), repeats) for values in (scale, offset)]
+        return scale.astype(np.float32), offset.astype(np.float32)
+
+
+def _as_row(values, size):
+    """Return (1, leads) as a row (time * leads,) of one frame, or of one lead as it is."""
+    return values[0] if values.shape[-1] == 1 else np.tile(values[0], size)
 
 
 def _blocks(segments, starts, size, step):

@@ -104,7 +104,7 @@ def _wfdb_files(folder):
 
 def canonical_id(patient):
     """Return a patient id without the zeros and the letter that publishers put before its number."""
-    digits = patient[1:] if patient[:1] == "p" and patient[1:].isdigit() else patient
+    digits = patient[1:] if patient[:1] in ("p", "P") and patient[1:].isdigit() else patient
     return str(int(digits)) if digits.isdigit() else patient
 
 

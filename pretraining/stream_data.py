@@ -36,7 +36,7 @@ class StreamData(TrainingData):
 
     def __init__(self, args, task, store, log):
         self._args, self._task, self._store = args, task, store
-        self.name, self.fingerprint = store.name, store.fingerprint
+        self.name = store.name
         self.sampling_rate_hz = store.sampling_rate_hz
         patients, left_out = usable_patients(choose_patients(store, args.patient_ids), task.window_size(args))
         for patient, reason in left_out:
@@ -53,14 +53,23 @@ class StreamData(TrainingData):
         self.training_patients = [p.patient for p in self._train]
         self.validation_patients = from_file.patients if from_file else [p.patient for p in self._held_out]
         self.leads = lead_names(self._train)
-        self.normalization = choose_normalization(args.normalization, store, self._train)
-        self._from_file = from_file and from_file.normalized_as(self.normalization)
+        self._from_file = from_file
+
+    @property
+    def fingerprint(self):
+        """Hex digest of the store."""
+        return self._store.fingerprint
+
+    @functools.cached_property
+    def normalization(self):
+        """The standardisation that `--normalization` names; zipped files are read for it."""
+        return choose_normalization(self._args.normalization, self._store, self._train)
 
     @functools.cached_property
     def validation(self):
         """The validation windows; they are drawn, and written where `--cache-val` says, when first asked for."""
         if not self._held_out:
-            return self._from_file
+            return self._from_file and self._from_file.normalized_as(self.normalization)
         args = self._args
         steps = -(-args.val_size // args.batch_size)
         samples = args.val_samples_per_patient or max(1, args.val_size // len(self._held_out))

@@ -1,5 +1,6 @@
 """Pretrain a network on frames of ECG: `python -m pretraining.trainer --task beat`."""
 
+import pathlib
 import sys
 
 from pretraining.prepare import split_ids
@@ -26,6 +27,8 @@ that finetuning.trainer starts from.
       --batch-size 512 --frame-size 4096 --samples-per-patient 4096 --val-metric f1
 
 Interrupted? Add --resume and --job-dir to the same command: it ends with the same numbers."""
+
+STEPS_PER_EPOCH = 100
 
 
 def build_parser():
@@ -108,7 +111,7 @@ def build_parser():
         "--steps-per-epoch",
         type=positive_int,
         metavar="N",
-        help="batches in an epoch; default: 100, of a file of windows one pass",
+        help=f"batches in an epoch; default: {STEPS_PER_EPOCH}, of a file of windows one pass",
     )
     training.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="frames in a batch")
     add_run_flags(training)
@@ -126,6 +129,8 @@ def pretrain(args):
 
     args.patient_ids = split_ids(args.patient_ids)
     args.learning_rate = args.learning_rate or get_task(args.task).learning_rate
+    if not pathlib.Path(args.train).is_file():
+        args.steps_per_epoch = args.steps_per_epoch or STEPS_PER_EPOCH
     with job_folder(args, "pretraining.trainer", args.task) as job:
         print(f"job folder: {job}", flush=True)
         start_tensorflow()

@@ -23,7 +23,6 @@ from transplant.training.transfer import find_weights, transfer_backbone
 from transplant.training.weights import assign_weights, read_weights, save_weights
 
 BACKBONE = "backbone.npz"
-STEPS_PER_EPOCH = 100
 
 
 def run_pretraining(args, job, log=print):
@@ -65,12 +64,13 @@ def _pretrain(args, task, strategy, spectrogram, data, job, log):
     )
     if monitored_column(args.val_metric, bool(data.validation_patients)) is None:
         raise OptionError(
-            f"--val-metric {args.val_metric} needs validation patients. Received: none; set --val-patients"
+            f"--val-metric {args.val_metric} needs validation patients. Received: none; "
+            "set --val-patients or --val-file"
         )
     log(f"normalisation: {data.normalization}")
     if spectrogram:
         log(f"spectrogram: {spectrogram}")
-    steps_per_epoch = args.steps_per_epoch or data.pass_steps or STEPS_PER_EPOCH
+    steps_per_epoch = args.steps_per_epoch or data.pass_steps
     log(data.coverage(steps_per_epoch))
     if labels := task.describe_labels(data.first_labels):
         log(labels)
@@ -159,8 +159,14 @@ def _check_options(args, task):
         )
     if args.val_file and not pathlib.Path(args.val_file).is_file():
         raise OptionError(f"{args.val_file}: no such file; check the path, or make it with --cache-val")
+    if args.cache_val and any(_same_file(args.cache_val, path) for path in (args.train, args.weights_file) if path):
+        raise OptionError(f"--cache-val would write over {args.cache_val}, which this run reads; choose another name")
     if args.weights_file:
         find_weights(args.weights_file)
+
+
+def _same_file(one, other):
+    return pathlib.Path(one).resolve() == pathlib.Path(other).resolve()
 
 
 def _scorer(task, model, validation, args):

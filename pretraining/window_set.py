@@ -71,11 +71,11 @@ class WindowSet:
             steps: number of batches.
             first_step: number of the first batch.
         """
-        order = functools.lru_cache(maxsize=2)(lambda number: _order(seed, number, len(self)))
 
         def rows_of(step):
             passes, places = np.divmod(np.arange(step * batch_size, (step + 1) * batch_size), len(self))
-            return np.array([order(int(number))[place] for number, place in zip(passes, places)])
+            numbers = zip(passes.tolist(), places.tolist())
+            return np.array([_order(seed, number, len(self))[place] for number, place in numbers])
 
         numbers = tf.data.Dataset.range(first_step, first_step + steps)
         rows = numbers.map(lambda step: tf.numpy_function(rows_of, [step], tf.int64, stateful=False))
@@ -98,6 +98,8 @@ class WindowSet:
 
     def select(self, chosen):
         """Return the set of the windows where `chosen`, bool (windows,), is true."""
+        if chosen.all():
+            return self
         owners = self.owners[chosen]
         return dataclasses.replace(
             self,
@@ -142,6 +144,8 @@ class WindowSet:
             values = json.loads(str(arrays.pop("description")))
             if values["format"] != FORMAT:
                 raise ValueError(f"format {values['format']}")
+            if values["settings"]["leads"] != len(values["leads"]) or not values["settings"]["sampling_rate_hz"] > 0:
+                raise ValueError(f"{len(values['leads'])} leads")
             return cls(
                 labels=arrays.pop("labels"),
                 owners=arrays.pop("owners", None),
@@ -183,6 +187,7 @@ class WindowSet:
         return dataclasses.replace(self, inputs=inputs, normalization=normalization)
 
 
+@functools.lru_cache(maxsize=2)  # A batch may lie in two passes; TensorFlow keeps all that a data set refers to.
 def _order(seed, number, count):
     return np.random.default_rng((seed, number)).permutation(count)
 

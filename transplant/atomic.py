@@ -1,6 +1,7 @@
 """Files and folders that are either whole or absent."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -28,6 +29,8 @@ def atomic_path(path):
     matplotlib choose a format by it. On an error nothing is left behind.
     """
     path = pathlib.Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
     try:

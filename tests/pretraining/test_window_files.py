@@ -1,7 +1,9 @@
 """Files of windows to train or validate on: ours, and the public code's pickles."""
 
+import gzip
 import os
 import pickle
+from argparse import Namespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,8 @@ import pytest
 
 from pretraining import trainer
 from pretraining.data import without_patients
+from pretraining.file_data import FileData
+from pretraining.store import Store
 from pretraining.window_files import load_windows
 from pretraining.window_set import WindowSet
 from transplant.datasets.icentia11k import PAPER_MEAN_MV, PAPER_STD_MV
@@ -73,6 +77,83 @@ def test_patients_of_the_validation_file_are_not_trained_on(public, tmp_path, ca
     assert "no patient is left to train on" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("ids", [[3.0, 7.0], ["p00003", " 7"], ["00003", "P00007"]])
+def test_patients_are_the_same_however_the_files_write_their_numbers(public, tmp_path, ids):
+    val = write(tmp_path / "val.pkl", x=frames(6, SIZE, 1), y=np.arange(6) % 5, patient_ids=np.array(ids))
+    assert run(public, tmp_path / "job", "--val-file", str(val)) == 0
+    description = read_weights(tmp_path / "job" / "backbone.npz").description
+    assert description.data["training_patients"] == [str(i) for i in range(10) if i not in (3, 7)]
+    assert description.data["validation_patients"] == ["3", "7"]
+
+
+def test_a_pickle_validates_a_run_on_recordings_and_its_patients_are_left_out(small_store, tmp_path):
+    names = [p.patient for p in Store.open(small_store).patients]
+    val = write(tmp_path / "val.pkl", x=frames(6, SIZE, 1), y=np.arange(6) % 5, patient_ids=np.array(names[:2]))
+    assert run(small_store, tmp_path / "job", "--val-file", str(val), "--steps-per-epoch", "2") == 0
+    weights = read_weights(tmp_path / "job" / "backbone.npz").description
+    assert weights.data["training_patients"] == names[2:] and weights.data["validation_patients"] == names[:2]
+
+
+def test_validation_windows_are_standardised_as_the_training_windows_are(small_store, public, tmp_path):
+    """Whichever of the two is a file."""
+    task, args = (
+        get_task("beat"),
+        vars(trainer.build_parser().parse_args(["--task", "beat", "--frame-size", str(SIZE)])),
+    )
+    cached = tmp_path / "cached.npz"
+    options = ["--val-patients", "2", "--val-size", "8", "--cache-val", str(cached), "--steps-per-epoch", "1"]
+    assert run(small_store, tmp_path / "job", *options) == 0
+    windows = WindowSet.load(cached)
+    other = Namespace(**(args | {"train": str(public), "val_file": str(cached), "normalization": "train"}))
+    data = FileData(other, task, lambda line: None)
+    assert data.normalization.source == "paper:icentia11k" != windows.normalization.source
+    millivolts = windows.inputs["signal"] * windows.normalization.std[0] + windows.normalization.mean[0]
+    np.testing.assert_allclose(data.validation.inputs["signal"], (millivolts - PAPER_MEAN_MV) / PAPER_STD_MV, atol=1e-5)
+
+
+def test_every_epoch_goes_on_where_the_one_before_stopped(public, tmp_path):
+    args = trainer.build_parser().parse_args(["--task", "beat", "--frame-size", str(SIZE), "--train", str(public)])
+    data = FileData(args, get_task("beat"), lambda line: None)
+    first, second = (
+        np.concatenate([x.numpy() for x, _ in data.dataset(data.pass_steps, epoch * data.pass_steps)])
+        for epoch in (0, 1)
+    )
+    both = np.concatenate([x.numpy() for x, _ in data.dataset(2 * data.pass_steps)])
+    np.testing.assert_array_equal(np.concatenate([first, second]), both)
+    assert (first != second).any()
+
+
+def test_a_share_of_the_patients_of_a_file(public, tmp_path):
+    assert run(public, tmp_path / "job", "--val-patients", "2", "--patient-fraction", "0.5") == 0
+    assert len(read_weights(tmp_path / "job" / "backbone.npz").description.data["training_patients"]) == 4
+
+
+def test_windows_held_out_of_a_file_are_cached_with_their_patients(public, tmp_path):
+    cached = tmp_path / "held_out.npz"
+    assert run(public, tmp_path / "job", "--val-patients", "2", "--cache-val", str(cached)) == 0
+    windows = WindowSet.load(cached)
+    description = read_weights(tmp_path / "job" / "backbone.npz").description
+    assert windows.patients == description.data["validation_patients"]
+    assert windows.owners.tolist() == np.repeat(windows.patients, 4).tolist()
+
+
+def test_another_file_is_another_job(public, tmp_path, capsys):
+    assert run(public, tmp_path / "job") == 0
+    values = pickle.loads(public.read_bytes())
+    values["x"][0, 0, 0] += 1
+    write(public, **values)
+    assert run(public, tmp_path / "job", "--epochs", "2", "--resume") == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_gzipped_pickle_is_read(public, tmp_path):
+    file = tmp_path / "train.pkl.gz"
+    file.write_bytes(gzip.compress(public.read_bytes()))
+    task = get_task("beat")
+    one, other = (load_windows(path, task, default_options(task, SIZE)) for path in (public, file))
+    assert one.digest() == other.digest()
+
+
 def test_a_patient_is_left_out_however_its_number_is_written():
     class Patient:
         def __init__(self, name):
@@ -93,6 +174,12 @@ def test_predictive_coding_trains_on_a_pickle(tmp_path, capsys):
     assert "no patients are held out of a file of cpc" in output and "6 training and 0 validation" in output
     assert run(file, tmp_path / "other", "--context-size", "3", "--ns", "1", task="cpc") == 2
     assert "ns 2 (this run 1)" in capsys.readouterr().err
+    assert run(file, tmp_path / "other", *options, "--cache-val", str(tmp_path / "v.npz"), task="cpc") == 2
+    assert "--cache-val needs validation windows" in capsys.readouterr().err
+    windows["samples"] = windows["samples"][:, :, :-1]
+    write(file, x=windows, y=np.arange(12) % 3, patient_ids=np.arange(12) // 2)
+    assert run(file, tmp_path / "other", *options, task="cpc") == 2
+    assert "windows of task cpc are context with 4 axes and samples with 4 axes" in capsys.readouterr().err
 
 
 def test_our_validation_windows_serve_for_training(small_store, tmp_path, capsys):
@@ -126,8 +213,21 @@ class Attack:
         ({"x": [[1.0], [2.0, 3.0]]}, [], "a pickle with frames x"),
         ({"y": np.full(40, 5)}, [], "class indices 0 to 4. Received: 5 to 5"),
         ({"y": np.zeros(40)}, [], "class indices 0 to 4. Received: float64"),
+        ({"y": np.arange(40) % 5 + 2**32}, [], "class indices 0 to 4. Received: 4294967296"),
+        ({"y": 3}, [], "as many as labels"),
+        ({"y": {"a": 1}}, [], "as many as labels"),
         ({"y": Attack()}, [], "train.pkl"),
+        ({"patient_ids": 15}, [], "patient_ids are numbers or names"),
+        ({"patient_ids": None}, [], "patient_ids are numbers or names"),
+        ({"patient_ids": np.zeros((40, 1), int)}, [], "patient_ids are numbers or names"),
+        ({"patient_ids": np.zeros(0, int)}, [], "patient_ids are numbers or names"),
+        ({"patient_ids": np.full(40, 1.5)}, [], "patient_ids are numbers or names"),
         ({}, ["--normalization", "none"], "windows of"),
+        ({}, ["--cache-val", "train.pkl"], "would write over"),
+        ({}, ["--cache-val", "v.npz", "--val-patients", "0"], "--cache-val"),
+        ({}, ["--cache-val", "."], "directory"),
+        ({}, ["--val-patients", "0", "--val-metric", "f1"], "needs validation patients"),
+        ({}, ["--patient-ids", "77", "--task", "rhythm"], "Received: 77"),
         ({}, ["--task", "masked", "--patch-size", "32"], "of task beat, rhythm, hr, cpc"),
         ({}, ["--patient-ids", "77"], "Received: 77"),
     ],

@@ -124,3 +124,10 @@ def test_every_task_names_its_classes():
         "rhythm": 6,
         "hr": 4,
     }
+
+
+def test_the_log_says_how_often_each_class_occurs_and_warns_of_one_alone():
+    task = get_task("rhythm")
+    counted = task.describe_labels(lambda: np.array([2, 2, 4, 2]))
+    assert counted == "classes of the first 4 frames: undefined 0, end 0, noise 3, normal 0, afib 1, aflut 0"
+    assert "one class alone teaches nothing" in task.describe_labels(lambda: np.full(4, 2))

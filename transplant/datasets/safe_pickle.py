@@ -86,23 +86,24 @@ def damaged(path, error):
 def _load(stream, path, nested):
     data = _checked(stream)
     stream.finish()
-    loaded = SafeUnpickler(io.BytesIO(data), path).load()
+    loaded = SafeUnpickler(data, path).load()
     return _finish(loaded, path, {}, nested)
 
 
 def _checked(stream):
-    """Return the bytes of a pickle, refusing one that is cut short or asks for more memory than it can fill.
+    """Return a pickle as a file in memory, refusing one that is cut short or asks for more memory than it can fill.
 
     One damaged byte in a length or a memo index makes the unpickler allocate
     gigabytes before it notices.
     """
-    data = bytearray()
+    data = io.BytesIO()
     for count, opcode in enumerate(walk(stream)):
         if opcode.memo_index > count:
             raise ValueError(f"memo index {opcode.memo_index}")
-        data += opcode.head
+        data.write(opcode.head)
         for block in stream.blocks(opcode.length):
-            data += block
+            data.write(block)
+    data.seek(0)
     return data
 
 

@@ -54,11 +54,14 @@ class FrameClassification(ClassifierTask):
         return self.label_frames(axis, starts, options.frame_size)
 
     def describe_labels(self, draw):
-        """Return how often each class occurs."""
+        """Return how often each class occurs, and a warning where only one does."""
         labels = draw()
         counts = np.bincount(labels, minlength=len(self._classes))
         shares = ", ".join(f"{name} {count:,}" for name, count in zip(self._classes, counts))
-        return f"classes of the first {len(labels):,} frames: {shares}"
+        line = f"classes of the first {len(labels):,} frames: {shares}"
+        if np.count_nonzero(counts) == 1:
+            line += "; one class alone teaches nothing: take other patients, or another task"
+        return line
 
     def build_model(self, backbone, options, leads=1, seed=None):
         """Put mean over time and a linear layer on the backbone."""
