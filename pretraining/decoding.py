@@ -14,6 +14,9 @@ from transplant.datasets.icentia11k_files import Icentia11kFiles, segment_rhythm
 from transplant.datasets.icentia11k_signals import NumpyArray, open_signal
 from transplant.tasks.annotations import SegmentAnnotations
 
+# Bytes: just below what glibc learns from (32 MiB).
+_LARGEST_KEPT = 31 << 20
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DecodedPatient:
@@ -114,6 +117,8 @@ def _annotations(labels, length):
 def start_worker(folder):
     """Make a worker leave Ctrl-C to its parent; when the parent is gone, delete the folder and end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # glibc gives the memory of every inflated block back to the system, unless a large one was freed before.
+    bytearray(_LARGEST_KEPT)
     parent = multiprocessing.parent_process()
 
     def watch():
