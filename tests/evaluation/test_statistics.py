@@ -210,7 +210,13 @@ def test_too_little_to_draw_from_is_refused():
 
 
 def test_verdict():
-    assert statistics.verdict(0.01, 0.05).startswith("better")
-    assert statistics.verdict(-0.05, -0.01).startswith("worse")
-    assert statistics.verdict(-0.01, 0.05).startswith("undecided")
-    assert statistics.verdict(0.0, 0.05).startswith("undecided")
+    assert statistics.verdict(0.0101, 0.05) == "better: the 95% interval [+0.010, +0.050] lies above 0"
+    assert statistics.verdict(-0.05, -0.01) == "worse: the 95% interval [-0.050, -0.010] lies below 0"
+    assert statistics.verdict(-0.01, 0.05) == "no difference shown: the 95% interval [-0.010, +0.050] contains 0"
+    assert statistics.verdict(0.0, 0.05).startswith("no difference shown: the 95% interval [+0.000,")
+    assert statistics.verdict(0.1, 0.2, level=0.9).startswith("better: the 90% interval")
+
+
+def test_verdict_never_shows_zero_for_an_end_that_is_not():
+    assert statistics.verdict(0.0004, 0.05) == "better: the 95% interval [+4e-04, +0.050] lies above 0"
+    assert "[-0.001, +1e-04] contains 0" in statistics.verdict(-0.0006, 0.0001)

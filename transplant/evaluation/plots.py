@@ -1,19 +1,24 @@
 """Figures of a run: learning curves, confusion matrix, a frame with its beats, macro-F1 with intervals.
 
 Every function writes a PNG, whole or not at all, and returns the figure.
-matplotlib's object interface is used, so that no global state and no display
-is needed. Colours are those of Okabe and Ito, told apart with any colour
-vision; each is paired with a marker or line style of its own.
 """
 
 import math
 
 import numpy as np
 
-from transplant.atomic import atomic_path
+from transplant.evaluation.figure_file import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    new_figure,
+    save_figure,
+    tidy_axes,
+)
 
-BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"
-_DPI = 120
 _PANELS = {"loss": "Loss", "acc": "Accuracy", "f1": "Macro-F1", "auc": "ROC-AUC"}
 _BEAT_STYLES = ((BLUE, "o"), (ORANGE, "v"), (GREEN, "s"), (PURPLE, "D"), (BLACK, "X"), (SKY, "P"))
 _PREFERRED_STYLES = {"normal": 0, "pvc": 1, "pac": 2, "aberrated": 3, "undefined": 4}
@@ -21,21 +26,6 @@ _PREFERRED_STYLES = {"normal": 0, "pvc": 1, "pac": 2, "aberrated": 3, "undefined
 _SQUARE_S, _SQUARE_MV = 0.2, 0.5  # the bold squares of ECG paper: 5 mm at 25 mm/s and 10 mm/mV
 _STRIP_S = 6.0
 _SQUARE_INCH = 0.36
-
-
-def _new_figure(width, height):
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure, path):
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=_DPI)
-    return figure
 
 
 def plot_learning_curves(history, path, title="Learning curves", best_epoch=None):
@@ -58,7 +48,7 @@ def plot_learning_curves(history, path, title="Learning curves", best_epoch=None
     panels = [name for name in _PANELS if name in history or f"val_{name}" in history]
     if best_epoch is None:
         best_epoch = _best_epoch(history)
-    figure = _new_figure(1 + 4.2 * max(1, len(panels)), 3.9)
+    figure = new_figure(1 + 4.2 * max(1, len(panels)), 3.9)
     figure.suptitle(title, fontsize=14)
     for axes, name in zip(figure.subplots(1, max(1, len(panels)), squeeze=False)[0], panels):
         validation_only = name in ("f1", "auc") and f"val_{name}" not in history
@@ -78,11 +68,9 @@ def plot_learning_curves(history, path, title="Learning curves", best_epoch=None
         axes.set_ylabel(_PANELS[name], fontsize=11)
         axes.set_title(_PANELS[name], fontsize=12)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-        axes.grid(True, color="0.9")
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        tidy_axes(axes)
         axes.legend(fontsize=9, framealpha=0.9)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _best_epoch(history):
@@ -109,7 +97,7 @@ def plot_confusion(confusion, classes, path, title="Confusion matrix"):
     totals = confusion.sum(axis=1, keepdims=True)
     share = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
     size = max(4.2, 1.9 + 0.95 * len(classes))
-    figure = _new_figure(size + 0.9, size)
+    figure = new_figure(size + 0.9, size)
     axes = figure.subplots()
     image = axes.imshow(100 * share, cmap="Blues", vmin=0, vmax=100)
     for row in range(len(classes)):
@@ -129,7 +117,7 @@ def plot_confusion(confusion, classes, path, title="Confusion matrix"):
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="both", length=0)
     figure.colorbar(image, ax=axes, shrink=0.8, label="Share of the true class (%)")
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_frame(signal_mv, sampling_rate_hz, beat_positions, beat_names, path, title="ECG frame", leads=None):
@@ -159,7 +147,7 @@ def plot_frame(signal_mv, sampling_rate_hz, beat_positions, beat_names, path, ti
     low, high = _voltage_limits(signal)
     panel_height = min(max((high - low) / _SQUARE_MV * _SQUARE_INCH, 1.4), 3.6)
     rows = strips * signal.shape[1]
-    figure = _new_figure(max(6.0, strip_s / _SQUARE_S * _SQUARE_INCH) + 1.0, rows * (panel_height + 0.5) + 1.0)
+    figure = new_figure(max(6.0, strip_s / _SQUARE_S * _SQUARE_INCH) + 1.0, rows * (panel_height + 0.5) + 1.0)
     figure.suptitle(title, fontsize=14)
     inside = [
         (position, str(name)) for position, name in zip(beat_positions, beat_names) if 0 <= position < len(signal)
@@ -183,7 +171,7 @@ def plot_frame(signal_mv, sampling_rate_hz, beat_positions, beat_names, path, ti
     axes.set_xlabel(f"Time (s); bold squares {_SQUARE_S:g} s x {bold_mv:g} mV", fontsize=11)
     if inside:
         _beat_legend(figure, [name for _, name in inside], styles)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _voltage_limits(signal):
@@ -248,7 +236,7 @@ def plot_macro_f1_comparison(rows, path, title="Macro-F1"):
     Returns:
         The matplotlib figure.
     """
-    figure = _new_figure(7.5, 1.6 + 0.55 * len(rows))
+    figure = new_figure(7.5, 1.6 + 0.55 * len(rows))
     axes = figure.subplots()
     for row, (_, metrics) in enumerate(rows):
         interval = (metrics.get("intervals") or {}).get("macro_f1")
@@ -264,7 +252,5 @@ def plot_macro_f1_comparison(rows, path, title="Macro-F1"):
     axes.margins(x=0.08)
     axes.set_xlabel("Macro-F1, with 95% interval where known", fontsize=11)
     axes.set_title(title, fontsize=13)
-    axes.grid(True, axis="x", color="0.9")
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    return _save(figure, path)
+    tidy_axes(axes, "x")
+    return save_figure(figure, path)

@@ -28,6 +28,11 @@ def results_table(rows):
     lines = [["", "macro-F1", *classes]]
     for name, metrics in rows:
         lines.append([str(name), _macro(metrics), *(_number(metrics["f1"].get(c)) for c in classes)])
+    return fixed_width(lines)
+
+
+def fixed_width(lines):
+    """Return lines of cells as text: the first column flush left, the others flush right, two spaces between."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:]))])

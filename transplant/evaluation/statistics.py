@@ -135,13 +135,29 @@ def paired_bootstrap(y_true, prob_a, prob_b, classes, groups=None, draws=10_000,
     return result
 
 
-def verdict(low, high):
-    """Say in words what the interval [low, high] of a difference b - a shows."""
+def verdict(low, high, level=0.95):
+    """Say in words what the interval [low, high] of a difference b - a shows.
+
+    Args:
+        low, high: the interval's ends, such as those of `paired_bootstrap`.
+        level: its probability mass. Defaults to 0.95.
+
+    Returns:
+        A sentence that begins with "better", "worse" or "no difference shown". The
+        last is no proof of equality: the interval says how large a difference
+        may have been missed.
+    """
+    interval = f"the {100 * level:g}% interval [{_signed(low)}, {_signed(high)}]"
     if low > 0:
-        return "better: the interval lies above 0"
+        return f"better: {interval} lies above 0"
     if high < 0:
-        return "worse: the interval lies below 0"
-    return "undecided: the interval contains 0"
+        return f"worse: {interval} lies below 0"
+    return f"no difference shown: {interval} contains 0"
+
+
+def _signed(value):
+    """Return the number to three decimals, or to its first digit where those would hide its sign."""
+    return f"{value:+.3f}" if value == 0 or abs(value) >= 0.0005 else f"{value:+.0e}"
 
 
 def _checked(y_true, y_prob, classes, groups):
