@@ -13,11 +13,17 @@ import sys
 # Every class that is registered with Keras: its registered name, and the module it is in.
 SAVED_LAYERS = {
     "transplant.batch_norm>FusedBatchNormalization": "transplant.modules.fused_batch_norm",
+    "transplant.batch_norm>FusedPaddedBatchNormalization": "transplant.modules.fused_padded_batch_norm",
+    "transplant.batch_norm>PaddedBatchNormalization": "transplant.modules.padded_batch_norm",
     "transplant.cpc>BatchToFrames": "transplant.modules.cpc",
     "transplant.cpc>FrameScores": "transplant.modules.cpc",
     "transplant.cpc>FramesToBatch": "transplant.modules.cpc",
     "transplant.masked>MeanOverFrequency": "transplant.modules.masked",
     "transplant.masked>StandardizedFrameError": "transplant.modules.masked",
+    "transplant.padding>AlignToEnd": "transplant.modules.padding",
+    "transplant.padding>ClearPadding": "transplant.modules.padding",
+    "transplant.padding>MeanOverValid": "transplant.modules.padding",
+    "transplant.padding>ValidPositions": "transplant.modules.padding",
     "transplant.pooling_token>PoolingToken": "transplant.modules.pooling_token",
     "transplant.spectrogram>Spectrogram": "transplant.modules.spectrogram",
     "transplant.transformer>ScaledPositions": "transplant.modules.transformer",

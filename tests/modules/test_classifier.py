@@ -106,4 +106,4 @@ def test_the_names_of_architectures_are_listed_without_loading_keras():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    assert done.stdout.split() == ["resnet18", "resnet34", "resnet50", "resnet18_2d"]
+    assert done.stdout.split() == ["resnet18", "resnet34", "resnet50", "resnet18_2d", "fusion"]

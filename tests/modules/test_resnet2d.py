@@ -236,7 +236,10 @@ def test_a_network_without_classes_is_refused():
 
 
 def test_the_registry_knows_which_networks_take_a_spectrogram():
-    assert {name for name, entry in registry.ARCHITECTURES.items() if entry.takes_spectrogram} == {"resnet18_2d"}
+    assert {name for name, entry in registry.ARCHITECTURES.items() if entry.takes_spectrogram} == {
+        "resnet18_2d",
+        "fusion",
+    }
     assert registry.choose_spectrogram("resnet18") is None
     assert registry.choose_spectrogram("resnet18_2d") == SpectrogramSettings("final", 128)
     assert registry.choose_spectrogram("resnet18_2d", "draft", 32) == SpectrogramSettings("draft", 32)

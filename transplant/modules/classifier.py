@@ -4,11 +4,21 @@ import keras
 
 from transplant.errors import OptionError
 from transplant.modules import registry
+from transplant.modules.padding import valid_features
 from transplant.modules.resnet1d import add_head
 
 
 def build_classifier(
-    arch, n_classes, input_length=None, leads=1, stages=None, seed=None, batch_norm="stock", spectrogram=None
+    arch,
+    n_classes,
+    input_length=None,
+    leads=1,
+    stages=None,
+    seed=None,
+    batch_norm="stock",
+    spectrogram=None,
+    padding_aware=False,
+    dropout=0.0,
 ):
     """Build a model that gives class logits.
 
@@ -23,10 +33,16 @@ def build_classifier(
             another than "stock" save weights, not a `.keras` file. Defaults to "stock".
         spectrogram: `SpectrogramSettings`, or the name of a preset, for a network that
             takes one. Defaults to "final" there.
+        padding_aware: give a record the same logits however many zeros stand before it, in
+            training too; what counts as padding stands in `transplant.modules.padding`. Of a
+            model with batch normalisation "stock" the `.keras` file then needs
+            `import transplant`. Defaults to False.
+        dropout: share of the pooled features that is dropped in training, below 1. Defaults to 0.
 
     Returns:
         A functional `keras.Model` from (batch, time, leads) to float32 logits
-        (batch, n_classes): the nested model "backbone", then "pool" and "head".
+        (batch, n_classes): the nested model "backbone", then "pool" (where the backbone does
+        not pool itself), "head_dropout" (where `dropout` is not 0) and "head".
 
     Raises:
         OptionError: if an argument is out of range.
@@ -38,7 +54,14 @@ def build_classifier(
     if n_classes < 1:
         raise OptionError(f"a classifier needs at least one class. Received: n_classes={n_classes}")
     backbone = registry.build_backbone(
-        arch, stages=stages, leads=leads, seed=seed, batch_norm=batch_norm, spectrogram=spectrogram
+        arch,
+        stages=stages,
+        leads=leads,
+        seed=seed,
+        batch_norm=batch_norm,
+        spectrogram=spectrogram,
+        padding_aware=padding_aware,
     )
     inputs = keras.Input((input_length, leads), name="signal")
-    return keras.Model(inputs, add_head(backbone(inputs), n_classes, seed), name=f"{arch}_classifier")
+    logits = add_head(backbone(inputs), n_classes, seed, valid_features(backbone, inputs), dropout)
+    return keras.Model(inputs, logits, name=f"{arch}_classifier")

@@ -4,12 +4,10 @@ import keras
 
 from transplant.errors import OptionError
 from transplant.modules import pooling_token, transformer
-from transplant.modules.resnet1d import layer_seed
+from transplant.modules.resnet1d import layer_seed, pool_features
 
 N_LAYERS = 3
 HEADS = 8
-
-_POOLING = {3: keras.layers.GlobalAveragePooling1D, 4: keras.layers.GlobalAveragePooling2D}
 
 
 @keras.saving.register_keras_serializable("transplant.cpc")
@@ -90,8 +88,8 @@ def build_cpc_model(backbone, context_size, n_samples, frame_size, leads=1, seed
 
     Args:
         backbone: `keras.Model` named "backbone" from (batch, time, leads) to
-            (batch, time', channels), or with two axes in the middle; 8 must divide
-            the channels.
+            (batch, time', channels), with two axes in the middle, or with none; 8
+            must divide the channels.
         context_size: frames of the context.
         n_samples: sample frames, the true next one among them; at least two.
         frame_size: samples in a frame.
@@ -124,7 +122,7 @@ def build_cpc_model(backbone, context_size, n_samples, frame_size, leads=1, seed
     context = keras.Input((context_size, frame_size, leads), name="context")
     samples = keras.Input((n_samples, frame_size, leads), name="samples")
     features = backbone(FramesToBatch(name="frames_to_batch")([context, samples]))
-    embeddings = _POOLING[len(features.shape)](dtype="float32", name="pool")(features)
+    embeddings = pool_features(features)
     width = embeddings.shape[-1]
     if width % HEADS:
         raise OptionError(

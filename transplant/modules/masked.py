@@ -106,7 +106,7 @@ def build_masked_model(backbone, frame_size, leads=1, seed=None):
         deviations of the frame.
 
     Raises:
-        OptionError: if an argument is out of range.
+        OptionError: if an argument is out of range, or the backbone pools by itself.
 
     Source: Xie et al., "SimMIM: a simple framework for masked image modeling"
     (2022); He et al., "Masked autoencoders are scalable vision learners" (2022);
@@ -122,6 +122,11 @@ def build_masked_model(backbone, frame_size, leads=1, seed=None):
         raise OptionError(f"a frame has samples and leads. Received: frame_size={frame_size}, leads={leads}")
     inputs = keras.Input((frame_size, leads), name="signal")
     features = backbone(inputs)
+    if len(features.shape) < 3:
+        raise OptionError(
+            "reconstruction needs a backbone whose features are over time. "
+            f"Received: features of shape {features.shape}; choose a backbone that does not pool by itself"
+        )
     if len(features.shape) == 4:
         features = MeanOverFrequency(dtype="float32", name="mean_over_frequency")(features)
     steps = features.shape[1]

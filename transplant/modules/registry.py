@@ -18,9 +18,10 @@ class Architecture:
     Attributes:
         name: what `--arch` takes.
         module, function: where the backbone's builder lives; it is called as
-            `function(arch, stages=, leads=, seed=, batch_norm=)`, with `spectrogram=` where it
-            takes one, and returns a `keras.Model` named "backbone" from (batch, time, leads)
-            to (batch, time', channels), or to (batch, frequency', slice', channels).
+            `function(arch, stages=, leads=, seed=, batch_norm=, padding_aware=)`, with
+            `spectrogram=` where it takes one, and returns a `keras.Model` named "backbone" from
+            (batch, time, leads) to (batch, time', channels), to (batch, frequency', slice',
+            channels), or to (batch, channels) where it pools by itself.
         stages: number of stages of the full network.
         description: one line for help and model cards.
         takes_spectrogram: whether a spectrogram is its first layer.
@@ -33,6 +34,10 @@ class Architecture:
     description: str
     takes_spectrogram: bool = False
 
+
+FUSION = "fusion"
+# The networks that a fusion joins, and the prefix of their layers' names in it.
+PREFIXES = {"resnet18": "raw_", "resnet18_2d": "spectrogram_"}
 
 ARCHITECTURES = {
     entry.name: entry
@@ -52,6 +57,14 @@ ARCHITECTURES = {
             "build_resnet2d",
             4,
             "2-D ResNet-18 on spectrograms, 11,184,640 parameters",
+            takes_spectrogram=True,
+        ),
+        Architecture(
+            FUSION,
+            "transplant.modules.fusion",
+            "build_fusion",
+            4,
+            "1-D ResNet-18 and 2-D ResNet-18 on spectrograms side by side, 15,677,120 parameters",
             takes_spectrogram=True,
         ),
     )
@@ -95,7 +108,7 @@ def choose_spectrogram(name, spectrogram=None, bins=None):
     return SpectrogramSettings(bins=bins) if spectrogram is None else SpectrogramSettings(spectrogram, bins)
 
 
-def build_backbone(name, stages=None, leads=1, seed=None, batch_norm="stock", spectrogram=None):
+def build_backbone(name, stages=None, leads=1, seed=None, batch_norm="stock", spectrogram=None, padding_aware=False):
     """Build the backbone of an architecture.
 
     Args:
@@ -106,10 +119,13 @@ def build_backbone(name, stages=None, leads=1, seed=None, batch_norm="stock", sp
         batch_norm: kind of batch normalisation, as in `make_batch_norm`. Defaults to "stock".
         spectrogram: `SpectrogramSettings`, or the name of a preset, for a network that
             takes one. Defaults to "final" there.
+        padding_aware: give a record the same features however many zeros stand before it,
+            see `transplant.modules.padding`. Defaults to False.
 
     Returns:
-        A `keras.Model` named "backbone", (batch, time, leads) to (batch, time', channels),
-        or to (batch, frequency', slice', channels) where a spectrogram comes first.
+        A `keras.Model` named "backbone", (batch, time, leads) to (batch, time', channels), to
+        (batch, frequency', slice', channels) where a spectrogram comes first, or to float32
+        (batch, channels) where it pools by itself, as "fusion" does.
 
     Raises:
         OptionError: if the name, the number of stages or the spectrogram is wrong.
@@ -120,4 +136,6 @@ def build_backbone(name, stages=None, leads=1, seed=None, batch_norm="stock", sp
         raise OptionError(f"{name} has 1 to {entry.stages} stages. Received: stages={stages}")
     build = getattr(importlib.import_module(entry.module), entry.function)
     special = {"spectrogram": settings} if entry.takes_spectrogram else {}
-    return build(name, stages=stages, leads=leads, seed=seed, batch_norm=batch_norm, **special)
+    return build(
+        name, stages=stages, leads=leads, seed=seed, batch_norm=batch_norm, padding_aware=padding_aware, **special
+    )

@@ -1,9 +1,9 @@
 """The 1-D ResNet of Weimann and Conrad (2021): ResNet-18, -34 and -50 for signals.
 
 Everything is stock Keras layers joined by the functional API (unless
-another `batch_norm` is asked for), so that a saved `.keras` file loads in any
-process without code of ours, and every layer has an explicit name, because
-weights files match by name.
+another `batch_norm` or padding awareness is asked for), so that a saved
+`.keras` file loads in any process without code of ours, and every layer has an
+explicit name, because weights files match by name.
 """
 
 import zlib
@@ -12,6 +12,7 @@ import keras
 
 from transplant.errors import OptionError
 from transplant.modules.batch_norm import make_batch_norm
+from transplant.modules.padding import ClearPadding, MeanOverValid, padding_masks
 
 STAGE_FILTERS = (64, 128, 256, 512)
 BOTTLENECK_EXPANSION = 4
@@ -35,11 +36,14 @@ def layer_seed(seed, layer_name):
 class _Builder:
     """Joins the named layers of one network."""
 
-    def __init__(self, seed, batch_norm):
+    def __init__(self, seed, batch_norm, masks, prefix):
         self._seed = seed
         self._batch_norm = batch_norm
+        self._masks = masks
+        self._prefix = prefix
 
-    def conv_bn(self, x, filters, kernel_size, strides, conv_name, bn_name):
+    def conv_bn(self, x, filters, kernel_size, strides, conv_name, bn_name, samples):
+        conv_name = f"{self._prefix}{conv_name}"
         x = keras.layers.Conv1D(
             filters,
             kernel_size,
@@ -49,14 +53,25 @@ class _Builder:
             kernel_initializer=keras.initializers.VarianceScaling(seed=layer_seed(self._seed, conv_name)),
             name=conv_name,
         )(x)
-        return make_batch_norm(self._batch_norm, momentum=0.9, epsilon=1e-5, name=bn_name)(x)
+        mask = self._masks.at(samples)
+        batch_norm = make_batch_norm(
+            self._batch_norm, mask is not None, momentum=0.9, epsilon=1e-5, name=f"{self._prefix}{bn_name}"
+        )
+        return batch_norm(x) if mask is None else batch_norm(x, valid=mask)
+
+    def relu(self, x, name):
+        return keras.layers.ReLU(name=f"{self._prefix}{name}")(x)
 
     def stem(self, x):
-        x = self.conv_bn(x, 64, 7, 2, "stem_conv", "stem_bn")
-        x = keras.layers.ReLU(name="stem_relu")(x)
-        return keras.layers.MaxPooling1D(3, 2, padding="same", name="stem_pool")(x)
+        x = self.relu(self.conv_bn(x, 64, 7, 2, "stem_conv", "stem_bn", samples=2), "stem_relu")
+        # Nothing is below the padding's 0 after a ReLU, so that it is to the maximum what "same" padding is.
+        x = keras.layers.MaxPooling1D(3, 2, padding="same", name=f"{self._prefix}stem_pool")(x)
+        mask = self._masks.at(4)
+        # The last window of the padding reaches the record's first position.
+        return x if mask is None else ClearPadding(name=f"{self._prefix}stem_cleared")(x, valid=mask)
 
-    def block(self, x, prefix, filters, kernel_size, strides, bottleneck):
+    def block(self, x, name, filters, kernel_size, strides, bottleneck, samples):
+        """Join a block whose outputs have so many samples per position."""
         if bottleneck:
             convolutions = ((filters, 1, 1), (filters, kernel_size, strides), (filters * BOTTLENECK_EXPANSION, 1, 1))
         else:
@@ -64,13 +79,17 @@ class _Builder:
         channels_out = convolutions[-1][0]
         shortcut = x
         if strides > 1 or x.shape[-1] != channels_out:
-            shortcut = self.conv_bn(x, channels_out, 1, strides, f"{prefix}_shortcut_conv", f"{prefix}_shortcut_bn")
+            shortcut = self.conv_bn(
+                x, channels_out, 1, strides, f"{name}_shortcut_conv", f"{name}_shortcut_bn", samples
+            )
+        samples //= strides
         for number, (channels, kernel, step) in enumerate(convolutions, start=1):
-            x = self.conv_bn(x, channels, kernel, step, f"{prefix}_conv{number}", f"{prefix}_bn{number}")
+            samples *= step
+            x = self.conv_bn(x, channels, kernel, step, f"{name}_conv{number}", f"{name}_bn{number}", samples)
             if number < len(convolutions):
-                x = keras.layers.ReLU(name=f"{prefix}_relu{number}")(x)
-        x = keras.layers.Add(name=f"{prefix}_add")([x, shortcut])
-        return keras.layers.ReLU(name=f"{prefix}_relu")(x)
+                x = self.relu(x, f"{name}_relu{number}")
+        x = keras.layers.Add(name=f"{self._prefix}{name}_add")([x, shortcut])
+        return self.relu(x, f"{name}_relu")
 
 
 def ResNet(
@@ -84,6 +103,8 @@ def ResNet(
     seed=None,
     batch_norm="stock",
     name="resnet1d",
+    padding_aware=False,
+    prefix="",
 ):
     """Build a post-activation 1-D ResNet as a functional model.
 
@@ -108,6 +129,9 @@ def ResNet(
         seed: of the initial weights. Defaults to Keras' global random state.
         batch_norm: kind of batch normalisation, as in `make_batch_norm`. Defaults to "stock".
         name: name of the model.
+        padding_aware: give a record the same outputs however many zeros stand before it,
+            see `transplant.modules.padding`. Defaults to False.
+        prefix: of the names of all layers but the input and the head. Defaults to none.
 
     Returns:
         A `keras.Model` from (batch, time, leads) to features
@@ -138,41 +162,77 @@ def ResNet(
     if include_top and not num_outputs:
         raise OptionError(f"include_top=True needs num_outputs. Received: num_outputs={num_outputs}")
 
-    builder = _Builder(seed, batch_norm)
     inputs = keras.Input((None, leads), name="signal")
-    x = builder.stem(inputs)
+    masks = padding_masks(inputs, 2 ** (stages + 1), padding_aware, prefix)
+    builder = _Builder(seed, batch_norm, masks, prefix)
+    x = builder.stem(masks.signal)
+    samples = 4  # per position
     for stage in range(stages):
         for block in range(blocks[stage]):
+            strides = 2 if block == 0 and stage > 0 else 1
+            samples *= strides
             x = builder.block(
                 x,
-                prefix=f"stage{stage + 1}_block{block + 1}",
+                name=f"stage{stage + 1}_block{block + 1}",
                 filters=STAGE_FILTERS[stage],
                 kernel_size=kernel_size[stage],
-                strides=2 if block == 0 and stage > 0 else 1,
+                strides=strides,
                 bottleneck=bottleneck,
+                samples=samples,
             )
     if include_top:
-        x = add_head(x, num_outputs, seed)
+        x = add_head(x, num_outputs, seed, masks.at(samples))
     return keras.Model(inputs, x, name=name)
 
 
-def add_head(features, n_outputs, seed=None):
-    """Append global average pooling ("pool") and a linear layer ("head").
-
-    Both compute in float32 whatever the global dtype policy is: a float16 sum
-    over a long time axis overflows, and losses need full-precision logits.
+def pool_features(features, mask=None, name="pool"):
+    """Append the mean over all positions, in float32: a float16 sum over a long time axis overflows.
 
     Args:
         features: symbolic tensor (batch, time, channels) or (batch, frequency, slice, channels);
-            the mean is over all axes in between.
+            the mean is over all axes in between. Features (batch, channels) are returned as they are.
+        mask: symbolic boolean (batch, time) or (batch, slice), of which positions belong to
+            the record. Defaults to all.
+        name: of the layer. Defaults to "pool".
+
+    Returns:
+        Symbolic tensor (batch, channels), float32.
+    """
+    if len(features.shape) == 2:
+        return features
+    if mask is not None:
+        return MeanOverValid(name=name)(features, valid=mask)
+    pooling = {3: keras.layers.GlobalAveragePooling1D, 4: keras.layers.GlobalAveragePooling2D}[len(features.shape)]
+    return pooling(dtype="float32", name=name)(features)
+
+
+def add_head(features, n_outputs, seed=None, mask=None, dropout=0.0):
+    """Append global average pooling ("pool"), dropout ("head_dropout") and a linear layer ("head").
+
+    All compute in float32 whatever the global dtype policy is: losses need
+    full-precision logits.
+
+    Args:
+        features: symbolic tensor as `pool_features` takes it.
         n_outputs: number of logits.
-        seed: of the initial kernel. Defaults to Keras' global random state.
+        seed: of the initial kernel and of the dropout. Defaults to Keras' global random state.
+        mask: as `pool_features` takes it. Defaults to none.
+        dropout: share of the pooled features that is dropped in training, below 1. Defaults
+            to 0: no such layer.
 
     Returns:
         Symbolic logits (batch, n_outputs), float32.
+
+    Raises:
+        OptionError: if `dropout` is out of range.
     """
-    pooling = {3: keras.layers.GlobalAveragePooling1D, 4: keras.layers.GlobalAveragePooling2D}[len(features.shape)]
-    x = pooling(dtype="float32", name="pool")(features)
+    if not 0 <= dropout < 1:
+        raise OptionError(f"a share of features from 0 to below 1 is dropped. Received: dropout={dropout}")
+    x = pool_features(features, mask)
+    if dropout:
+        x = keras.layers.Dropout(dropout, seed=layer_seed(seed, "head_dropout"), dtype="float32", name="head_dropout")(
+            x
+        )
     return keras.layers.Dense(
         n_outputs,
         kernel_initializer=keras.initializers.GlorotUniform(seed=layer_seed(seed, "head")),
@@ -181,7 +241,16 @@ def add_head(features, n_outputs, seed=None):
     )(x)
 
 
-def build_resnet1d(arch="resnet18", stages=None, leads=1, seed=None, batch_norm="stock", name="backbone"):
+def build_resnet1d(
+    arch="resnet18",
+    stages=None,
+    leads=1,
+    seed=None,
+    batch_norm="stock",
+    name="backbone",
+    padding_aware=False,
+    prefix="",
+):
     """Build a backbone of the published depth with kernels 7, 5, 5, 3.
 
     Args:
@@ -191,6 +260,7 @@ def build_resnet1d(arch="resnet18", stages=None, leads=1, seed=None, batch_norm=
         seed: of the initial weights. Defaults to Keras' global random state.
         batch_norm: as in `ResNet`. Defaults to "stock".
         name: name of the model. Defaults to "backbone", under which transfer looks for it.
+        padding_aware, prefix: as in `ResNet`. Default to False and none.
 
     Returns:
         A `keras.Model` from (batch, time, leads) to (batch, time', channels).
@@ -200,4 +270,13 @@ def build_resnet1d(arch="resnet18", stages=None, leads=1, seed=None, batch_norm=
     """
     if arch not in _DEPTHS:
         raise OptionError(f"arch must be one of {', '.join(_DEPTHS)}. Received: arch={arch}")
-    return ResNet(stages=stages, leads=leads, seed=seed, batch_norm=batch_norm, name=name, **_DEPTHS[arch])
+    return ResNet(
+        stages=stages,
+        leads=leads,
+        seed=seed,
+        batch_norm=batch_norm,
+        name=name,
+        padding_aware=padding_aware,
+        prefix=prefix,
+        **_DEPTHS[arch],
+    )
