@@ -90,6 +90,8 @@ def options(small_store, small_set):
         "finetuning": [
             *("--train", str(small_set), "--stages", "1", "--epochs", "4", "--batch-size", "16"),
             *("--val-size", "0.25", "--folds", "4", "--fold", "1"),
+            # A cosine would tie every step to the number of epochs.
+            *("--schedule", "constant", "--warmup-steps", "0"),
         ],
     }
 

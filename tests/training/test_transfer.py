@@ -9,6 +9,7 @@ import pytest
 
 from transplant.errors import WeightsError
 from transplant.modules.classifier import build_classifier
+from transplant.modules.registry import PREFIXES
 from transplant.signals.normalization import Normalization
 from transplant.signals.spectrogram import SpectrogramSettings
 from transplant.training.description import ModelDescription
@@ -248,3 +249,34 @@ def test_weights_that_are_not_there_give_a_remedy(tmp_path):
         find_weights(tmp_path)
     with pytest.raises(WeightsError, match="no such weights file"):
         find_weights(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "resnet18_2d"])
+def test_a_backbone_alone_sets_its_branch_of_a_fusion_and_nothing_else(tmp_path, architecture):
+    spectrogram = SpectrogramSettings("draft")
+    own = {"spectrogram": spectrogram.to_dict()} if architecture == "resnet18_2d" else {}
+    alone = build_classifier(architecture, 3, stages=1, seed=3, spectrogram=(own and spectrogram) or None)
+    file = save(tmp_path / "alone.npz", alone, architecture=architecture, **own)
+    fusion = build_classifier("fusion", 4, leads=2, stages=1, seed=0, spectrogram=spectrogram)
+    before = values_of(fusion)
+    ours = describe(architecture="fusion", leads=("II", "V1"), spectrogram=spectrogram.to_dict())
+    report = transfer_backbone(fusion, file, ours, log=lambda line: None)
+    after, prefix = values_of(fusion), PREFIXES[architecture]
+    changed = {key for key in after if not np.array_equal(before[key], after[key])}
+    assert {key for key in changed if not key.startswith(prefix)} == set()
+    for key, value in values_of(alone).items():
+        if not key.startswith("head/"):
+            expected = np.repeat(value, 2, axis=-2) / 2 if key == "stem_conv/kernel" else value
+            np.testing.assert_array_equal(after[prefix + key], expected, err_msg=key)
+    assert len(report.loaded) == sum(key.startswith(prefix) for key in after) and len(report.tiled) == 1
+
+
+def test_another_network_or_spectrogram_is_no_branch(tmp_path):
+    fusion = build_classifier("fusion", 4, stages=1, seed=0, spectrogram="draft")
+    ours = describe(architecture="fusion", spectrogram=SpectrogramSettings("draft").to_dict())
+    other = build_classifier("resnet18_2d", 4, stages=1, spectrogram="final")
+    final = {"architecture": "resnet18_2d", "spectrogram": SpectrogramSettings("final").to_dict()}
+    with pytest.raises(WeightsError, match="spectrogram"):
+        transfer_backbone(fusion, save(tmp_path / "final.npz", other, **final), ours)
+    with pytest.raises(WeightsError, match="architecture resnet34, this run fusion"):
+        transfer_backbone(fusion, save(tmp_path / "34.npz", small(), architecture="resnet34"), ours)

@@ -73,6 +73,14 @@ def positive_float(text):
     return value
 
 
+def non_negative_float(text):
+    """Parse a finite number of at least 0."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must not be negative, not {text}")
+    return value
+
+
 def sampling_rate(text):
     """Parse a sampling rate from 1 to 10,000 Hz."""
     value = float(text)

@@ -50,6 +50,7 @@ class ModelDescription:
         seed: seed of the run, or None.
         versions: what `collect_versions` returned.
         spectrogram: settings of the spectrogram layer; None for raw signals.
+        padding_aware: whether the network leaves padding out of account.
     """
 
     architecture: str
@@ -65,6 +66,7 @@ class ModelDescription:
     seed: int | None = None
     versions: dict = dataclasses.field(default_factory=collect_versions)
     spectrogram: dict | None = None
+    padding_aware: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "leads", tuple(self.leads))

@@ -48,6 +48,8 @@ class Plan:
         settings: `OptimizerSettings` that the model's optimizer was built with.
             Defaults to plain Adam.
         tensorboard: whether to write scalars for TensorBoard. Defaults to False.
+        trained: compiled model whose training step is run; it shares variables and
+            optimizer with the model that is kept. Defaults to None: that model itself.
     """
 
     epochs: int
@@ -60,6 +62,7 @@ class Plan:
     keep_weights: bool = True
     settings: OptimizerSettings = dataclasses.field(default_factory=OptimizerSettings)
     tensorboard: bool = False
+    trained: keras.Model | None = None
 
 
 def monitored_column(metric, has_validation):
@@ -104,15 +107,15 @@ def run_plan(plan, model, description, job, log=print):
         _write_tables(job, state)
     state.planned_epochs = plan.epochs
     progress = Progress((plan.epochs - state.epoch) * plan.steps_per_epoch, "steps")
-    began, first, step = time.monotonic(), state.epoch, None
+    began, first, step, trained_model = time.monotonic(), state.epoch, None, plan.trained or model
     with _scalar_log(plan, job, state) as scalars:
         while state.epoch < plan.epochs and not _should_stop(plan, state):
             clock, cpu_clock = time.monotonic(), time.process_time()
             seed_random_states(model, description.seed, state.epoch)
             dataset = plan.dataset_of_epoch(state.epoch)
-            step = step or make_step(model, dataset.element_spec, average)
+            step = step or make_step(trained_model, dataset.element_spec, average)
             batches = TimedBatches(dataset)
-            trained = train_epoch(model, step, batches, _progress_note(progress, state.epoch + 1, plan.epochs))
+            trained = train_epoch(trained_model, step, batches, _progress_note(progress, state.epoch + 1, plan.epochs))
             train_seconds = time.monotonic() - clock
             _check_loss(job, state.epoch + 1, trained["loss"])
             with average.applied() if average else contextlib.nullcontext():

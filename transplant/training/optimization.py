@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from transplant.errors import OptionError
+from transplant.training.own_rates import OwnRates
 
 # tf.Variable names end in ":0", and in "/replica_1:0" on the second device.
 _NOT_DECAYED = r"(^|/)(bias|gamma|beta)(/replica_\d+)?(:\d+)?$"
@@ -72,7 +73,7 @@ def learning_rate_schedule(settings, total_steps):
     return keras.optimizers.schedules.PolynomialDecay(0.0, warmup, end_learning_rate=peak) if warmup else peak
 
 
-def build_optimizer(settings, total_steps, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+def build_optimizer(settings, total_steps, beta_1=0.9, beta_2=0.999, epsilon=1e-7, rate_of=None):
     """Build Adam, or AdamW where weights decay, for the strategy and precision in force.
 
     Call it where the model is built: inside the scope of the strategy and of
@@ -82,6 +83,8 @@ def build_optimizer(settings, total_steps, beta_1=0.9, beta_2=0.999, epsilon=1e-
         settings: `OptimizerSettings`.
         total_steps: training steps of the whole run.
         beta_1, beta_2, epsilon: of Adam. Default to Keras' defaults.
+        rate_of: function from a variable's path to its share of the learning rate and the
+            step from which on it learns. Defaults to None: all learn alike.
 
     Returns:
         A `keras.optimizers.Optimizer`. The average of the weights is no part of it.
@@ -100,14 +103,16 @@ def build_optimizer(settings, total_steps, beta_1=0.9, beta_2=0.999, epsilon=1e-
         "epsilon": epsilon,
         "global_clipnorm": settings.clip_norm and settings.clip_norm / replicas,
     }
-    summed_first = bool(settings.clip_norm) and replicas > 1
+    kind = keras.optimizers.AdamW if settings.weight_decay else keras.optimizers.Adam
     if settings.weight_decay:
-        optimizer = (SummedFirstAdamW if summed_first else keras.optimizers.AdamW)(
-            weight_decay=settings.weight_decay, **arguments
-        )
+        arguments["weight_decay"] = settings.weight_decay
+    if settings.clip_norm and replicas > 1:
+        kind = type(f"SummedFirst{kind.__name__}", (SummedFirst, kind), {})
+    if rate_of:
+        kind = type(f"OwnRates{kind.__name__}", (OwnRates, kind), {"rate_of": staticmethod(rate_of)})
+    optimizer = kind(**arguments)
+    if settings.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=[_NOT_DECAYED])
-    else:
-        optimizer = (SummedFirstAdam if summed_first else keras.optimizers.Adam)(**arguments)
     if replicas > 1 and keras.config.dtype_policy().name == "mixed_float16":
         return SharedLossScale(optimizer)
     return optimizer
@@ -129,14 +134,6 @@ class SummedFirst:
         summed = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, present))
         parts = [None if g is None else next(summed) / context.num_replicas_in_sync for g in grads]
         super().apply(parts, trainable_variables)
-
-
-class SummedFirstAdam(SummedFirst, keras.optimizers.Adam):
-    """Adam that clips the gradients of all devices together."""
-
-
-class SummedFirstAdamW(SummedFirst, keras.optimizers.AdamW):
-    """AdamW that clips the gradients of all devices together."""
 
 
 class SharedLossScale(keras.optimizers.LossScaleOptimizer):

@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from transplant.errors import WeightsError, shorten
+from transplant.modules.registry import FUSION, PREFIXES
 from transplant.training.weights import is_random_state, named_variables
 
 STEM_KERNEL = "stem_conv/kernel"
@@ -43,14 +44,22 @@ class TransferReport:
         )
 
 
+def is_branch(theirs, ours):
+    """Return whether a file's network is one of the two that the model joins."""
+    return ours.architecture == FUSION and theirs.architecture in PREFIXES
+
+
 def _refuse_other_preparation(path, theirs, ours):
     """Raise where the file's model saw another kind of input, or is another network."""
+    branch = is_branch(theirs, ours)
+    # The raw branch has no spectrogram.
+    spectrogram = None if branch and theirs.spectrogram is None else ours.spectrogram
     pairs = [
-        ("architecture", theirs.architecture, ours.architecture),
+        ("architecture", theirs.architecture, theirs.architecture if branch else ours.architecture),
         ("sampling rate", f"{theirs.sampling_rate_hz:g} Hz", f"{ours.sampling_rate_hz:g} Hz"),
         ("unit", theirs.unit, ours.unit),
         ("normalisation", theirs.normalization.method, ours.normalization.method),
-        ("spectrogram", theirs.spectrogram or "none", ours.spectrogram or "none"),
+        ("spectrogram", theirs.spectrogram or "none", spectrogram or "none"),
     ]
     differing = [f"{what} {file}, this run {run}" for what, file, run in pairs if file != run]
     if differing:
@@ -88,7 +97,8 @@ def _backbone(model):
 def transfer_backbone(model, weights_file, description, log=print):
     """Load the whole backbone of a weights file, whatever its head, or nothing.
 
-    Arrays match by layer name and shape. A stem kernel trained on one lead is
+    Arrays match by layer name and shape. The backbone of one branch of a fusion
+    sets that branch, whole, and leaves the other as it is. A stem kernel trained on one lead is
     tiled over the leads of the model and divided by their number, so that
     identical leads give the output that one lead gave.
 
@@ -111,11 +121,15 @@ def transfer_backbone(model, weights_file, description, log=print):
     path, arrays = weights_file.path, weights_file.arrays
     _refuse_other_preparation(path, weights_file.description, description)
     variables = {key: v for key, v in named_variables(_backbone(model)).items() if not is_random_state(key)}
+    if is_branch(weights_file.description, description):
+        prefix = PREFIXES[weights_file.description.architecture]
+        variables = {key: v for key, v in variables.items() if key.startswith(prefix)}
+        arrays = {prefix + key: array for key, array in arrays.items()}
 
     values, tiled, absent = {}, [], []
     for key, variable in variables.items():
         shape, array = tuple(variable.shape), arrays.get(key)
-        if array is not None and key == STEM_KERNEL and _is_one_lead_of(array.shape, shape):
+        if array is not None and key.endswith(STEM_KERNEL) and _is_one_lead_of(array.shape, shape):
             array = np.repeat(array, shape[-2], axis=-2) / np.float32(shape[-2])
             tiled.append(key)
         if array is None or array.shape != shape:
