@@ -1,7 +1,11 @@
-"""Compare initial weights by cross-validation: `python -m finetuning.compare --train SET --init random W`."""
+"""Compare fine-tuned classifiers: `python -m finetuning.compare --train SET --init random W`."""
 
+import argparse
 import sys
 
+from finetuning.presets import PRESETS
+from finetuning.recipes import BEST, RECIPES
+from transplant.modules.registry import ARCHITECTURES
 from transplant.training.command_line import (
     add_precision_flag,
     fraction,
@@ -13,40 +17,82 @@ from transplant.training.command_line import (
 )
 
 DESCRIPTION = """\
-Fine-tune from several initial weights on the same folds, pool the predictions
-of the held-out folds, and report macro-F1 with paired bootstrap intervals.
+Fine-tune from several initial weights, with several networks, recipes and
+shares of the records, on the same folds or test set; pool the held-out
+predictions, and report scores, paired differences, costs and figures.
 
-  python -m finetuning.compare --train D/all.npz --init random jobs/pretraining/beat-001 --folds 5
+  python -m finetuning.compare --train D/all.npz --init random jobs/pretraining/beat-001 --job-dir J
+  python -m finetuning.compare --train D/train.npz --test D/test.npz --seeds 1 2 3 --init random W --job-dir J
+  python -m finetuning.compare --train D/all.npz --preset h2 --init jobs/pretraining/beat-001 --job-dir J
 
-Every run has the same number of epochs; its best weights are chosen on a
-validation part of its training folds. Two controls stand beside them: a
-classifier that sees only how long a record is, and, with --shuffled-labels,
-the last of --init on permuted training and validation labels. Finished runs are kept:
-interrupted, run the same command again."""
+Two controls stand beside: a classifier that sees only how long a record is,
+and, with --shuffled-labels, the last row on permuted labels. Finished runs are
+kept: interrupted, run the same command again. Options of finetuning.trainer
+that all runs share follow after --, as in `... -- --patience 10 --augment none`."""
+
+
+def job_array(text):
+    """Parse K/N, the K-th of N jobs, as (K, N)."""
+    first, _, count = text.partition("/")
+    k, n = int(first), int(count)
+    if not 1 <= k <= n:
+        raise argparse.ArgumentTypeError(f"must be K/N with K from 1 to N, not {text}")
+    return k, n
 
 
 def build_parser():
     """Return the parser of this command."""
     parser = make_parser("python -m finetuning.compare", DESCRIPTION)
-    parser.add_argument("--train", required=True, metavar="FILE", help="labelled set made by finetuning.prepare")
-    parser.add_argument(
+    data = parser.add_argument_group("data")
+    data.add_argument("--train", required=True, metavar="FILE", help="labelled set made by finetuning.prepare")
+    data.add_argument("--test", metavar="FILE", help="test set; default: every record is held out once, by --folds")
+    data.add_argument("--folds", type=positive_int, default=5, metavar="K", help="folds of the cross-validation")
+    data.add_argument(
+        "--val-size", type=fraction, default=0.2, metavar="S", help="share of the training part for validation"
+    )
+    data.add_argument("--split-seed", type=seed, default=2024, help="seed of folds, validation parts and subsets")
+    rows = parser.add_argument_group("rows: every combination that makes sense")
+    rows.add_argument(
         "--init",
         nargs="+",
         required=True,
         metavar="W",
-        help="`random`, weights files or job folders; NAME=W names a row. Differences are against the first",
+        help="`random`, weights files or job folders; NAME=W names a row, W1+W2 gives a fusion both branches, W@0.1 "
+        "says what share of the pretraining patients it has seen. Differences are to the first",
     )
-    parser.add_argument("--folds", type=positive_int, default=5, metavar="K", help="folds of the cross-validation")
-    parser.add_argument("--shuffled-labels", action="store_true", help="add the control run on permuted labels")
-    parser.add_argument("--val-size", type=fraction, default=0.2, metavar="S", help="validation share of a fold")
-    parser.add_argument("--epochs", type=positive_int, default=20, metavar="N", help="epochs of every run")
-    parser.add_argument("--batch-size", type=positive_int, default=16, metavar="N", help="records in a batch")
-    parser.add_argument("--learning-rate", type=positive_float, default=1e-3, metavar="R", help="Adam's learning rate")
-    add_precision_flag(parser)
-    parser.add_argument("--seed", type=seed, default=2024, help="seed of the runs")
-    parser.add_argument("--split-seed", type=seed, default=2024, help="seed of the folds")
-    parser.add_argument("--job-dir", required=True, metavar="J", help="folder of all runs and of the comparison")
+    rows.add_argument("--arch", nargs="+", choices=tuple(ARCHITECTURES), help="networks; default: resnet18")
+    rows.add_argument("--recipe", nargs="+", choices=tuple(RECIPES), default=[BEST], help="recipes")
+    rows.add_argument("--subset", nargs="+", type=fraction, default=[1.0], metavar="S", help="shares of the records")
+    rows.add_argument("--shuffled-labels", action="store_true", help="add the last row on permuted labels")
+    rows.add_argument(
+        "--preset",
+        choices=tuple(PRESETS),
+        help="a hypothesis of the report, with --init naming the pretraining job. "
+        + "; ".join(f"{name}: {preset.summary}" for name, preset in PRESETS.items()),
+    )
+    runs = parser.add_argument_group("runs")
+    runs.add_argument("--seeds", nargs="+", type=seed, default=[2024], metavar="N", help="seeds: a run of each")
+    runs.add_argument("--epochs", type=positive_int, metavar="N", help="epochs of every run; default: the recipe's")
+    runs.add_argument("--batch-size", type=positive_int, metavar="N", help="records in a batch; default: the recipe's")
+    runs.add_argument("--learning-rate", type=positive_float, metavar="R", help="default: the recipe's")
+    add_precision_flag(runs)
+    runs.add_argument("--job-dir", required=True, metavar="J", help="folder of all runs and of the comparison")
+    runs.add_argument(
+        "--job-array",
+        type=job_array,
+        metavar="K/N",
+        help="perform every N-th run from the K-th on, for N jobs of a scheduler that share --job-dir",
+    )
     return parser
+
+
+def parse(argv=None):
+    """Return the options of a command line; `trainer_options` holds those after --."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    own, trainer_options = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    args = build_parser().parse_args(own)
+    args.trainer_options = trainer_options
+    return args
 
 
 def compare(args):
@@ -54,15 +100,23 @@ def compare(args):
     from transplant.training.quiet_start import start_tensorflow
 
     start_tensorflow()
-    from finetuning.comparison import Candidate, run_comparison
+    from finetuning.comparison import check_trainer_options, run_comparison
+    from finetuning.presets import preset_starts
+    from finetuning.rows import Start
 
-    candidates = [Candidate.parse(text) for text in args.init]
-    run_comparison(args, candidates)
+    check_trainer_options(args)
+    if args.preset:
+        args.arch = args.arch or list(PRESETS[args.preset].archs)
+        starts = preset_starts(args.preset, args.init)
+    else:
+        args.arch = args.arch or ["resnet18"]
+        starts = [Start.parse(text) for text in args.init]
+    run_comparison(args, starts)
 
 
 def main(argv=None):
     """Run the command; return its exit status."""
-    return run(compare, build_parser().parse_args(argv))
+    return run(compare, parse(argv))
 
 
 if __name__ == "__main__":

@@ -1,75 +1,169 @@
-"""Cross-validated comparison: folds pooled in order, controls beside them, budgets that do not mix."""
+"""Comparisons: rows, runs, pooled predictions, controls, budgets that do not mix."""
 
 import json
+import types
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from finetuning import compare
-from finetuning.comparison import Candidate, _in_order, length_only_probabilities
+from finetuning import compare, length_only
+from finetuning.pooling import held_out
+from finetuning.presets import preset_starts
+from finetuning.rows import Start, checkpoints_at, epoch_share, expand_rows
+from finetuning.runs import list_runs, share_of_array
+from pretraining import trainer as pretraining_trainer
 from transplant.datasets.labelled_set import LabelledSet
-from transplant.errors import OptionError
+from transplant.errors import DataError, OptionError
 from transplant.evaluation.metrics import macro_f1
-from transplant.evaluation.predictions import read_predictions
+from transplant.evaluation.predictions import read_predictions, write_predictions
 from transplant.training.splits import stratified_folds
 
 
-def test_pooled_rows_stand_in_the_order_of_the_set():
-    parts = [
-        {"record_names": ["c", "a"], "y_prob": np.array([[0.3, 0.7], [0.1, 0.9]])},
-        {"record_names": ["b"], "y_prob": np.array([[0.2, 0.8]])},
-    ]
-    np.testing.assert_array_equal(_in_order(parts, np.array(["a", "b", "c"]))[:, 0], [0.1, 0.2, 0.3])
+@pytest.fixture(scope="module")
+def jobs(small_store, tmp_path_factory):
+    """Pretraining jobs of a 1-D network, four epochs in half a pass, and of a 2-D one."""
+    folder = tmp_path_factory.mktemp("jobs")
+    small = ["--task", "beat", "--train", str(small_store), "--stages", "1", "--frame-size", "256", "--batch-size", "4"]
+    one = ["--epochs", "4", "--steps-per-epoch", "2", "--samples-per-patient", "16", "--val-patients", "2"]
+    assert pretraining_trainer.main([*small, *one, "--val-size", "8", "--job-dir", str(folder / "one")]) == 0
+    two = ["--steps-per-epoch", "1", "--arch", "resnet18_2d", "--spectrogram", "draft", "--val-patients", "0"]
+    assert pretraining_trainer.main([*small, *two, "--job-dir", str(folder / "two")]) == 0
+    return folder
+
+
+def test_initial_weights_are_named_and_checked(jobs):
+    assert Start.parse("random") == Start("random", share=0.0)
+    assert Start.parse("start=random") == Start("start", share=0.0)
+    backbone = str(jobs / "one" / "backbone.npz")
+    assert Start.parse(str(jobs / "one")) == Start("one", (backbone,))
+    assert Start.parse(f"a={jobs / 'one'}@0.1") == Start("a", (backbone,), 0.1)
+    both = Start.parse(f"{jobs / 'one'}+{jobs / 'two'}")
+    assert both.name == "one+two" and len(both.files) == 2 and both.architectures() == {"fusion"}
+    for text, said in (("nowhere.npz", "nowhere"), (f"{jobs / 'one'}@0", "above 0")):
+        with pytest.raises(OptionError, match=said):
+            Start.parse(text)
+
+
+def test_rows_are_the_combinations_that_fit(jobs):
+    starts = [Start.parse(text) for text in ("random", str(jobs / "one"), str(jobs / "two"))]
+    rows = expand_rows(starts, ["resnet18", "resnet18_2d"], ["best"], [1.0, 0.1])
+    assert [row.name for row in rows] == [
+        "random resnet18 100%", "random resnet18 10%", "random resnet18_2d 100%", "random resnet18_2d 10%",
+        "one resnet18 100%", "one resnet18 10%", "two resnet18_2d 100%", "two resnet18_2d 10%",
+    ]  # fmt: skip
+    options = rows[-1].options()
+    assert options[:6] == ["--arch", "resnet18_2d", "--recipe", "best", "--subset", "0.1"]
+    assert options[options.index("--stages") :] == ["--stages", "1", "--spectrogram", "draft", "--bins", "64"]
+    assert [row.name for row in expand_rows(starts[:2], ["resnet18"], ["best"], [1.0])] == ["random", "one"]
+    with pytest.raises(OptionError, match="two: weights of fusion or resnet18_2d need that network"):
+        expand_rows(starts, ["resnet18"], ["best"], [1.0])
+    with pytest.raises(OptionError, match="names of their own"):
+        expand_rows([starts[0]] * 2, ["resnet18"], ["best"], [1.0])
+
+
+def test_an_epochs_weights_know_their_share_of_the_patients(jobs):
+    assert epoch_share(jobs / "one" / "epoch_02" / "weights.npz") == 0.5
+    assert epoch_share(jobs / "one" / "backbone.npz") is None
+    # Four epochs draw 32 of the 64 windows of a pass over four patients: half of the patients are visited.
+    starts = checkpoints_at(jobs / "one", (0.01, 0.5, 1.0))
+    assert [(start.name, start.share) for start in starts] == [("12%", 0.125), ("25%", 0.25), ("50%", 0.5)]
+    assert starts[0].files == (str(jobs / "one" / "epoch_01" / "weights.npz"),)
+
+
+def test_hypotheses_are_comparisons(jobs):
+    one, two = str(jobs / "one"), str(jobs / "two")
+    assert [start.name for start in preset_starts("h1", ["random", one])] == ["random", "one"]
+    assert [start.share for start in preset_starts("h2", [one])] == [0.0, 0.125, 0.5]
+    rows = expand_rows(preset_starts("h3", [one, two]), ["resnet18", "resnet18_2d"], ["best"], [1.0])
+    assert [row.name for row in rows] == [
+        "random resnet18", "random resnet18_2d", "pretrained resnet18", "pretrained resnet18_2d",
+    ]  # fmt: skip
+    with pytest.raises(OptionError, match="in this order"):
+        preset_starts("h3", [two, one])
+    with pytest.raises(OptionError, match=r"compares 1 pretraining job.*Received: 2"):
+        preset_starts("h1", [one, two])
+
+
+def test_a_scheduler_divides_the_runs(tmp_path):
+    rows = expand_rows([Start("random", share=0.0)], ["resnet18"], ["paper", "best"], [1.0])
+    runs = list_runs(rows, [1, 2], 3, tmp_path)
+    assert len(runs) == 12 and len({run.folder for run in runs}) == 12
+    parts = [share_of_array(runs, (k, 5)) for k in range(1, 6)]
+    assert sorted(str(run.folder) for part in parts for run in part) == sorted(str(run.folder) for run in runs)
+    assert compare.job_array("2/5") == (2, 5)
+    assert [run.fold for run in list_runs(rows[:1], [1], None, tmp_path)] == [None]
+
+
+def test_pooled_predictions_stand_in_the_order_of_the_set(tmp_path):
+    runs = list_runs(expand_rows([Start("random", share=0.0)], ["resnet18"], ["best"], [1.0]), [7, 8], 2, tmp_path)
+    for number, run in enumerate(runs):
+        run.folder.mkdir(parents=True)
+        names = ["c", "a"] if run.fold == 0 else ["b"]
+        y_prob = np.array([[0.1 * number + 0.01 * k, 1 - 0.1 * number - 0.01 * k] for k in range(len(names))])
+        write_predictions(run.folder / "test_predictions.csv", names, None, y_prob, ["x", "y"])
+    pooled = held_out(runs, np.array(["a", "b", "c"]))
+    np.testing.assert_allclose(pooled[:, :, 0], [[0.01, 0.1, 0.0], [0.21, 0.3, 0.2]])
+    changed = held_out(runs, np.array(["a", "b", "c"]), change=lambda run, p: p[:, ::-1])
+    np.testing.assert_allclose(changed[:, :, 1], pooled[:, :, 0])
+    with pytest.raises(DataError, match="held out once"):
+        held_out(runs, np.array(["a", "b", "c", "d"]))
+    with pytest.raises(DataError, match="other records"):
+        held_out(runs, np.array(["a", "b"]))
 
 
 def test_the_length_only_classifier_sees_the_length_and_nothing_else(small_set):
     data = LabelledSet.load(small_set)
     lengths = np.where(data.y == 1, 100, 200) + np.arange(len(data)) % 3
-    x = np.zeros_like(data.x)
-    for row, length in enumerate(lengths):
-        x[row, -length:] = 1.0
-    told = LabelledSet(**{**_fields(data), "x": x, "lengths": lengths})
-    guess = length_only_probabilities(told, 4, 0).argmax(axis=1)
+    told = types.SimpleNamespace(y=data.y, group_ids=data.group_ids, classes=data.classes, lengths=lengths)
+    guess = length_only.of_folds(told, 4, 0).argmax(axis=1)
     assert ((guess == 1) == (data.y == 1)).all()
-    silent = LabelledSet(**{**_fields(data), "lengths": np.full(len(data), 1024)})
-    guess = length_only_probabilities(silent, 4, 0).argmax(axis=1)
-    assert macro_f1(data.y, guess, 4) < 0.25
+    told.lengths = np.full(len(data), 1024)
+    assert macro_f1(data.y, length_only.of_folds(told, 4, 0).argmax(axis=1), 4) < 0.25
 
 
-def _fields(data):
-    names = ("x", "lengths", "y", "classes", "record_ids", "group_ids", "sampling_rate_hz", "leads", "dataset")
-    return {name: getattr(data, name) for name in names} | {"label_version": "test"}
-
-
-def test_candidates_have_names(tmp_path):
-    assert Candidate.parse("random") == Candidate("random", None)
-    assert Candidate.parse("start=random") == Candidate("start", None)
-    with pytest.raises(OptionError, match="nowhere"):
-        Candidate.parse("nowhere.npz")
+def test_options_behind_the_dashes_are_the_trainers_and_not_the_comparisons(small_set, tmp_path, capsys):
+    arguments = ["--train", str(small_set), "--init", "random", "--job-dir", str(tmp_path / "job"), "--"]
+    assert compare.main([*arguments, "--fold", "1"]) == 2
+    assert "the same for all runs. Received: --fold" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        compare.main([*arguments, "--nonsense", "1"])
+    assert not (tmp_path / "job").exists()
 
 
 @pytest.mark.slow
-def test_a_comparison_from_the_command_line(small_set, tmp_path, capsys):
+def test_a_comparison_from_the_command_line(small_set, jobs, tmp_path, capsys):
     job = tmp_path / "job"
-    arguments = ["--train", str(small_set), "--init", "random", "again=random", "--folds", "2", "--epochs", "1"]
-    arguments += ["--shuffled-labels", "--val-size", "0.25", "--job-dir", str(job)]
-    assert compare.main(arguments) == 0
+    own = ["--train", str(small_set), "--init", "random", "again=random", str(jobs / "one"), "--folds", "2"]
+    own += ["--epochs", "1", "--shuffled-labels", "--val-size", "0.25", "--job-dir", str(job)]
+    trainer_options = ["--", "--augment", "scale"]
+    assert compare.main([*own, "--job-array", "1/2", *trainer_options]) == 0
+    assert "4 of 8 runs are left to other jobs" in capsys.readouterr().out
+    assert not (job / "comparison.json").exists()
+    assert compare.main([*own, *trainer_options]) == 0
     output = capsys.readouterr().out
-    for row in ("random", "again", "again shuffled labels", "length only"):
+    for row in ("random", "again", "one shuffled labels", "length only", "class offsets", "polarity flipped", "mains"):
         assert row in output
     # Same seed, same folds, same start: the difference of a row to its twin is exactly nothing.
-    twin = json.loads((job / "comparison.json").read_text())["difference to random"]["again"]["macro_f1"]
+    report = json.loads((job / "comparison.json").read_text())
+    twin = report["difference to random"]["again"]["macro_f1"]
     assert (twin["difference"], twin["low"], twin["high"]) == (0, 0, 0)
+    assert report["difference to random"]["again"]["wilcoxon"]["p"] is None
     data = LabelledSet.load(small_set)
     pooled = read_predictions(job / "random_predictions.csv")
     assert pooled["record_names"] == data.record_ids.tolist()
     for fold, (_, test) in enumerate(stratified_folds(data.y, data.group_ids, 2, 2024)):
-        part = read_predictions(job / "random" / f"fold_{fold}" / "test_predictions.csv")
+        part = read_predictions(job / "random" / "seed_2024" / f"fold_{fold}" / "test_predictions.csv")
         assert sorted(part["record_names"]) == sorted(data.record_ids[test].tolist())
+    timing = pd.read_csv(job / "random" / "seed_2024" / "fold_0" / "timing.csv")
+    assert len(timing) == 1 and report["runs"][0]["epochs_to_best"]["mean"] == 1
+    for file in ("comparison.png", "epochs.png", "reliability.png", "comparison.md"):
+        assert (job / file).stat().st_size > 100
     # Finished runs are kept; another budget is refused.
-    before = (job / "random" / "fold_0" / "metrics.json").stat().st_mtime_ns
-    assert compare.main(arguments) == 0
-    assert (job / "random" / "fold_0" / "metrics.json").stat().st_mtime_ns == before
-    arguments[arguments.index("--epochs") + 1] = "2"
-    assert compare.main(arguments) == 2
+    finished = job / "random" / "seed_2024" / "fold_0" / "metrics.json"
+    before = finished.stat().st_mtime_ns
+    assert compare.main([*own, *trainer_options]) == 0
+    assert finished.stat().st_mtime_ns == before
+    own[own.index("--epochs") + 1] = "2"
+    assert compare.main([*own, *trainer_options]) == 2
     assert "epochs 1 (now 2)" in capsys.readouterr().err

@@ -1,0 +1,172 @@
+"""What a comparison reports: pooled scores, runs, differences, calibration and figures."""
+
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+
+from finetuning.pooling import held_out, stacked, with_class_offsets, with_temperature
+from transplant.atomic import atomic_path
+from transplant.evaluation.calibration import calibration_bins, calibration_metrics, plot_reliability
+from transplant.evaluation.comparison_plots import plot_history_bands, plot_pretraining_share, plot_subset_share
+from transplant.evaluation.evaluate import evaluate_predictions
+from transplant.evaluation.paired_test import wilcoxon_signed_rank
+from transplant.evaluation.plots import plot_confusion, plot_macro_f1_comparison
+from transplant.evaluation.predictions import write_predictions
+from transplant.evaluation.report import results_table, write_metrics
+from transplant.evaluation.run_table import markdown_run_table, run_rows, run_table
+from transplant.evaluation.statistics import paired_bootstrap, verdict
+from transplant.evaluation.training_cost import cost_to_epoch
+
+CORRUPTIONS = {"test_flipped": "polarity flipped", "test_mains": "50 Hz mains added"}
+
+
+def write_report(runs, data, controls, job, log=print):
+    """Pool and compare finished runs.
+
+    Files: ROW_predictions.csv (mean over the seeds), comparison.json, comparison.md,
+    comparison.png, epochs.png, reliability.png, confusion_ROW.png, and where there is
+    more than one of them pretraining_share.png and subset_share.png.
+
+    Args:
+        runs: all `Run`s, row by row; the first row is what the others are compared to.
+        data: `LabelledSet` of the held-out records.
+        controls: dict name -> float64 (records, classes), without runs.
+        job: folder of the comparison.
+        log: function that takes a line.
+
+    Returns:
+        dict name -> metrics.
+    """
+    rows = {row: list(of_row) for row, of_row in itertools.groupby(runs, key=lambda run: run.row)}
+    seeds = len({run.seed for run in runs})
+    y, groups = stacked(data.y, seeds), stacked(data.group_ids, seeds)
+
+    def score(pooled):
+        return evaluate_predictions(y, np.concatenate(pooled), data.classes, groups)
+
+    pooled = {row.name: held_out(of_row, data.record_ids) for row, of_row in rows.items()}
+    pooled |= {name: np.stack([probabilities] * seeds) for name, probabilities in controls.items()}
+    metrics = {name: score(probabilities) for name, probabilities in pooled.items()}
+    log(f"held-out records pooled{f' over {seeds} seeds' if seeds > 1 else ''}, 95% bootstrap intervals:")
+    log(results_table(list(metrics.items())))
+    changed = _changed_rows(rows, pooled, data, seeds, score)
+    log("the same, changed after training:")
+    log(results_table(list(changed.items())))
+    of_runs = [(row.name, [_read_run(run) for run in of_row]) for row, of_row in rows.items()]
+    log("the runs one by one:")
+    log(run_table(of_runs))
+    first = next(iter(pooled))
+    differences = {
+        name: _difference(first, name, pooled, y, groups, data.classes, dict(of_runs), log)
+        for name in pooled
+        if name != first
+    }
+    calibration = _report_calibration(rows, pooled, data, seeds, y, job)
+    for name, probabilities in pooled.items():
+        _write_row(name, probabilities.mean(axis=0), metrics[name], data, job)
+    _plot(rows, metrics, data, job)
+    write_metrics(
+        job / "comparison.json",
+        {
+            "metrics": metrics,
+            "changed": changed,
+            f"difference to {first}": differences,
+            "runs": run_rows(of_runs),
+            "calibration": calibration,
+        },
+    )
+    with atomic_path(job / "comparison.md") as temporary:
+        temporary.write_text(markdown_run_table(of_runs) + "\n", encoding="utf-8")
+    log(f"wrote {job / 'comparison.json'}, {job / 'comparison.md'}, figures and pooled predictions")
+    return metrics
+
+
+def _changed_rows(rows, pooled, data, seeds, score):
+    """Return metrics of the rows with class offsets, as ensembles, and on spoilt records."""
+    changed = {}
+    for row, runs in rows.items():
+        if row.shuffled:
+            continue
+        changed[f"{row.name}, class offsets of validation"] = score(
+            held_out(runs, data.record_ids, change=with_class_offsets)
+        )
+        if seeds > 1:
+            mean = pooled[row.name].mean(axis=0)
+            changed[f"{row.name}, mean of {seeds} seeds"] = evaluate_predictions(
+                data.y, mean, data.classes, data.group_ids
+            )
+        for name, what in CORRUPTIONS.items():
+            changed[f"{row.name}, {what}"] = score(held_out(runs, data.record_ids, name))
+    return changed
+
+
+def _difference(first, name, pooled, y, groups, classes, of_runs, log):
+    """Return the paired difference of a row to the first one, and say it in words."""
+    a, b = (np.concatenate(pooled[row]) for row in (first, name))
+    found = paired_bootstrap(y, a, b, classes, groups)
+    macro = found["macro_f1"]
+    log(f"{name} against {first}: macro-F1 {macro['difference']:+.3f}, {verdict(macro['low'], macro['high'])}")
+    for label, one in found["f1"].items():
+        log(f"    {label}: {one['difference']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]")
+    if name in of_runs:
+        scores = ([run["macro_f1"] for run in of_runs[row]] for row in (first, name))
+        found["wilcoxon"] = test = wilcoxon_signed_rank(*scores)
+        log(
+            f"    {test['reason']}"
+            if test["p"] is None
+            else f"    Wilcoxon over {test['pairs']} pairs: p = {test['p']:.3g}"
+        )
+    return found
+
+
+def _read_run(run):
+    """Return the scores and the cost of one run."""
+    metrics = json.loads((run.folder / "metrics.json").read_text())
+    cost = cost_to_epoch(pd.read_csv(run.folder / "timing.csv"), metrics["best_epoch"])
+    return metrics["test"] | cost
+
+
+def _report_calibration(rows, pooled, data, seeds, y, job):
+    """Return the calibration of every row before and after scaling, and draw it."""
+    found, panels = {}, []
+    for row, runs in rows.items():
+        if row.shuffled:
+            continue
+        scaled = held_out(runs, data.record_ids, change=with_temperature)
+        found[row.name] = {}
+        for what, probabilities in (("as trained", pooled[row.name]), ("temperature of validation", scaled)):
+            together = np.concatenate(probabilities)
+            found[row.name][what] = calibration_metrics(y, together, data.classes)
+            panels.append((f"{row.name}, {what}", calibration_bins(y, together)))
+    plot_reliability(panels[:4], job / "reliability.png", f"{data.dataset}: reliability")
+    return found
+
+
+def _write_row(name, probabilities, metrics, data, job):
+    folder_name = name.replace(" ", "_")
+    write_predictions(
+        job / f"{folder_name}_predictions.csv", data.record_ids.tolist(), data.one_hot(), probabilities, data.classes
+    )
+    plot_confusion(metrics["confusion"], data.classes, job / f"confusion_{folder_name}.png", name)
+
+
+def _plot(rows, metrics, data, job):
+    plot_macro_f1_comparison(list(metrics.items()), job / "comparison.png", f"{data.dataset}, held-out records")
+    histories = [(row.name, [pd.read_csv(run.folder / "history.csv") for run in runs]) for row, runs in rows.items()]
+    plot_history_bands(histories, job / "epochs.png", title=f"{data.dataset}: fine-tuning")
+    scores = {row: [_read_run(run)["macro_f1"] for run in runs] for row, runs in rows.items() if not row.shuffled}
+    by_pretraining, by_subset = {}, {}
+    for row, values in scores.items():
+        network = f"{row.arch}, {row.recipe}"
+        if row.start.share is not None:
+            series = f"{network}, {row.subset:.0%} of the records"
+            by_pretraining.setdefault(series, []).append((row.start.share, values))
+        by_subset.setdefault(f"{row.start.name}, {network}", []).append((row.subset, values))
+    for series, plot, file in (
+        (by_pretraining, plot_pretraining_share, "pretraining_share.png"),
+        (by_subset, plot_subset_share, "subset_share.png"),
+    ):
+        if any(len({share for share, _ in points}) > 1 for points in series.values()):
+            plot(list(series.items()), job / file)

@@ -1,0 +1,86 @@
+"""The runs of a comparison: independent processes of finetuning.trainer, each kept once it is finished."""
+
+import dataclasses
+import pathlib
+import subprocess
+import sys
+
+from finetuning.rows import Row
+from transplant.errors import OptionError, TrainingError
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of a row.
+
+    Attributes:
+        row: `Row`.
+        seed: of initial weights and order of records.
+        fold: of the cross-validation; None where there is a test set.
+        folder: its job folder.
+    """
+
+    row: Row
+    seed: int
+    fold: int | None
+    folder: pathlib.Path
+
+    @property
+    def is_finished(self):
+        """Whether it has left its metrics."""
+        return (self.folder / "metrics.json").is_file()
+
+    def __str__(self):
+        return f"{self.row.name}, seed {self.seed}" + ("" if self.fold is None else f", fold {self.fold}")
+
+
+def list_runs(rows, seeds, folds, job):
+    """Return all runs of a comparison, row by row.
+
+    Args:
+        rows: `Row`s.
+        seeds: list of seeds.
+        folds: number of folds; None where there is a test set.
+        job: folder of the comparison.
+    """
+    return [
+        Run(row, seed, fold, job / row.folder / f"seed_{seed}" / ("test" if fold is None else f"fold_{fold}"))
+        for row in rows
+        for seed in seeds
+        for fold in ([None] if folds is None else range(folds))
+    ]
+
+
+def share_of_array(runs, job_array):
+    """Return the runs of one job of a scheduler's array.
+
+    Args:
+        runs: list of `Run`.
+        job_array: (k, n): every n-th run from the k-th on, k from 1; None for all.
+    """
+    return runs if job_array is None else runs[job_array[0] - 1 :: job_array[1]]
+
+
+def perform(run, options):
+    """Perform a run in a process of its own, or go on with it, unless it is finished.
+
+    Args:
+        run: `Run`.
+        options: options of `finetuning.trainer` that all runs share, a list of text.
+
+    Raises:
+        OptionError: if the trainer refuses its options.
+        TrainingError: if the run fails.
+    """
+    if run.is_finished:
+        return
+    command = [sys.executable, "-m", "finetuning.trainer", "--resume", "--job-dir", run.folder, *run.row.options()]
+    command += [*options, "--seed", run.seed, *(() if run.fold is None else ("--fold", run.fold))]
+    run.folder.mkdir(parents=True, exist_ok=True)
+    log = run.folder / "log.txt"
+    with open(log, "a", encoding="utf-8") as output:
+        done = subprocess.run([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        last = (log.read_text(encoding="utf-8").splitlines() or ["no output"])[-1]
+        kind = OptionError if done.returncode == 2 else TrainingError
+        raise kind(f"{run.folder}: the run failed with status {done.returncode}: {last}")
