@@ -2,11 +2,15 @@
 
 import json
 
+from transplant.evaluation.corruption import add_mains, flip_polarity
 from transplant.evaluation.evaluate import evaluate_predictions
 from transplant.evaluation.plots import plot_confusion
 from transplant.evaluation.predictions import write_predictions
 from transplant.evaluation.report import results_table, write_metrics
 from transplant.training.validation import predict_probabilities
+
+# Peak of the hum that is added, in standard deviations of the training records.
+MAINS_STD = 0.5
 
 
 def write_results(model, data, normalization, batch_size, job, state, monitor, log=print):
@@ -52,6 +56,29 @@ def write_results(model, data, normalization, batch_size, job, state, monitor, l
     written = [f"{split}_predictions.csv" for split in metrics] + ["metrics.json", "history.csv", "best_model.keras"]
     log(f"wrote to {job}: {', '.join(written)} and plots")
     return metrics
+
+
+def write_spoilt_predictions(model, test, normalization, batch_size, job):
+    """Predict the test records upside down, and with mains hum of half a standard deviation.
+
+    Files: test_flipped_predictions.csv, test_mains_predictions.csv.
+
+    Args:
+        model: the model with its best weights.
+        test: `LabelledSet`.
+        normalization: `Normalization` of the run.
+        batch_size: records predicted at once.
+        job: job folder.
+    """
+    records = test.standardized(normalization)
+    spoilt = {
+        "flipped": flip_polarity(records),
+        "mains": add_mains(records, test.lengths, test.sampling_rate_hz, MAINS_STD),
+    }
+    for name, x in spoilt.items():
+        probabilities = predict_probabilities(model, x, batch_size)
+        path = job / f"test_{name}_predictions.csv"
+        write_predictions(path, test.record_ids.tolist(), test.one_hot(), probabilities, test.classes)
 
 
 def read_metrics(job):

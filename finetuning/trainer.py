@@ -1,14 +1,20 @@
 """Fine-tune a classifier of whole records: `python -m finetuning.trainer --weights-file W`."""
 
+import argparse
 import sys
 
+from finetuning.recipes import BEST, RECIPES
+from transplant.augmentation.augmentation import TRANSFORMS
 from transplant.modules.registry import ARCHITECTURES
+from transplant.training.class_weights import CLASS_WEIGHTS
 from transplant.training.command_line import (
     add_optimizer_flags,
     add_run_flags,
     add_spectrogram_flags,
     fraction,
     make_parser,
+    non_negative_float,
+    non_negative_int,
     positive_int,
     run,
     seed,
@@ -65,24 +71,98 @@ def build_parser():
         help="pretrained backbone: a weights file, a job folder, or a TensorFlow checkpoint of the public code; "
         "without a value the newest pretraining job",
     )
+    model.add_argument(
+        "--second-weights-file", metavar="W", help="of --arch fusion: the pretrained backbone of the other branch"
+    )
     model.add_argument("--arch", choices=tuple(ARCHITECTURES), default="resnet18", help="network")
     model.add_argument("--stages", type=positive_int, metavar="N", help="first N stages of it; default: all")
     add_spectrogram_flags(model)
     training = parser.add_argument_group("training")
-    training.add_argument("--epochs", type=positive_int, default=10, metavar="N", help="epochs; the paper: up to 200")
-    training.add_argument("--batch-size", type=positive_int, default=32, metavar="N", help="records in a batch")
-    training.add_argument("--val-metric", choices=METRICS, default="f1", help="what the best weights are chosen by")
-    training.add_argument("--early-stop-metric", choices=METRICS, help="default: --val-metric")
     training.add_argument(
-        "--patience", type=positive_int, default=50, metavar="N", help="epochs without improvement before stopping"
+        "--recipe",
+        choices=tuple(RECIPES),
+        default=BEST,
+        help="defaults of all options marked [recipe]: `paper` those of Weimann and Conrad (2021), `best` ours",
+    )
+    training.add_argument("--epochs", type=positive_int, metavar="N", help="epochs [recipe]")
+    training.add_argument("--batch-size", type=positive_int, metavar="N", help="records in a batch [recipe]")
+    training.add_argument("--val-metric", choices=METRICS, help="what the best weights are chosen by [recipe]")
+    training.add_argument("--early-stop-metric", choices=METRICS, help="what ends a run early [recipe]")
+    training.add_argument(
+        "--patience", type=positive_int, metavar="N", help="epochs without improvement before stopping [recipe]"
     )
     add_run_flags(training)
     training.add_argument("--seed", type=seed, default=2024, help="seed of initial weights and order of records")
     training.add_argument("--job-dir", metavar="J", help="folder of the results; default: jobs/finetuning/ARCH-NNN")
     training.add_argument("--resume", action="store_true", help="go on with the job in --job-dir")
+    training.add_argument(
+        "--robustness",
+        action="store_true",
+        help="predict the test records upside down and with 50 Hz mains too: test_flipped_, test_mains_predictions.csv",
+    )
     training.add_argument("--verbose", action="store_true", help="print the network layer by layer")
-    add_optimizer_flags(parser.add_argument_group("optimiser"))
+    _add_ingredients(parser)
+    add_optimizer_flags(parser.add_argument_group("optimiser [recipe]"))
     return parser
+
+
+def _add_ingredients(parser):
+    """Add what recipes are made of, besides the optimiser."""
+    transfer = parser.add_argument_group("pretrained backbone")
+    transfer.add_argument(
+        "--backbone-rate", type=fraction, metavar="S", help="its learning rate, as a share of the head's [recipe]"
+    )
+    transfer.add_argument(
+        "--unfreeze-epochs",
+        type=non_negative_int,
+        metavar="N",
+        help="epochs until one more stage of it learns, the last stage first; 0: all from the start [recipe]",
+    )
+    transfer.add_argument(
+        "--freeze-backbone",
+        action="store_true",
+        help="train the head alone; where nothing is augmented the features are computed once",
+    )
+    data = parser.add_argument_group("what the network sees")
+    data.add_argument(
+        "--augment", metavar="LIST", help=f"none, all, or of {','.join(TRANSFORMS)} with commas between [recipe]"
+    )
+    data.add_argument(
+        "--crop",
+        type=positive_int,
+        metavar="N",
+        help="train on random stretches of N samples, validate and test on whole records [recipe]",
+    )
+    data.add_argument(
+        "--padding-aware",
+        action=argparse.BooleanOptionalAction,
+        help="padding changes nothing: neither features nor batch norm nor the mean over time see it [recipe]",
+    )
+    data.add_argument(
+        "--by-length",
+        action=argparse.BooleanOptionalAction,
+        help="records of like length share a batch, without the padding; goes with --padding-aware [recipe]",
+    )
+    loss = parser.add_argument_group("loss and regularisation")
+    loss.add_argument(
+        "--class-weights",
+        choices=CLASS_WEIGHTS,
+        help="what a record counts: alike, or inversely to its class's frequency or the root of it [recipe]",
+    )
+    loss.add_argument(
+        "--focal-gamma", type=non_negative_float, metavar="G", help="how much less right records count; 0: not [recipe]"
+    )
+    loss.add_argument("--label-smoothing", type=share, metavar="S", help="share of a label given to all [recipe]")
+    loss.add_argument("--dropout", type=share, metavar="S", help="share of the pooled features dropped [recipe]")
+
+
+def parse(argv=None):
+    """Return the options of a command line, those that were not given from the recipe."""
+    choice = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    choice.add_argument("--recipe", choices=tuple(RECIPES), default=BEST)
+    parser = build_parser()
+    parser.set_defaults(**RECIPES[choice.parse_known_args(argv)[0].recipe])
+    return parser.parse_args(argv)
 
 
 def finetune(args):
@@ -92,8 +172,11 @@ def finetune(args):
 
     start_tensorflow()
     from finetuning.training import run_finetuning
+    from transplant.training.transfer import find_weights
 
     args.weights_file = _resolve_weights(args)
+    if args.second_weights_file:
+        args.second_weights_file = str(find_weights(args.second_weights_file))
     with job_folder(args, "finetuning.trainer", args.arch) as job:
         print(f"job folder: {job}", flush=True)
         run_finetuning(args, job)
@@ -116,7 +199,7 @@ def _resolve_weights(args):
 
 def main(argv=None):
     """Run the command; return its exit status."""
-    return run(finetune, build_parser().parse_args(argv))
+    return run(finetune, parse(argv))
 
 
 if __name__ == "__main__":

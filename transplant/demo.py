@@ -21,7 +21,10 @@ PRETRAINING = [
     *("--batch-size", "32", "--frame-size", "2048", "--samples-per-patient", "60", "--val-patients", "20"),
     *("--val-size", "512", "--val-metric", "f1"),
 ]
-FINETUNING = ["--stages", "2", "--epochs", "20", "--batch-size", "8", "--val-size", "0.5", "--val-metric", "f1"]
+FINETUNING = [
+    *("--recipe", "paper", "--stages", "2", "--epochs", "20", "--batch-size", "8", "--val-size", "0.5"),
+    *("--val-metric", "f1"),
+]
 
 
 def build_parser():

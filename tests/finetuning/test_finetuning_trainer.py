@@ -154,10 +154,11 @@ def test_first_epochs_differ_between_random_and_pretrained(pretrained, finished,
 
 def test_newest_means_the_same_job_when_a_run_goes_on(pretrained, small_set, tmp_path, monkeypatch):
     monkeypatch.chdir(pretrained)
-    assert run(small_set, tmp_path / "job", "--weights-file", "--epochs", "1") == 0
+    constant = ["--schedule", "constant", "--warmup-steps", "0"]
+    assert run(small_set, tmp_path / "job", "--weights-file", "--epochs", "1", *constant) == 0
     newer = pretrained / "jobs" / "pretraining" / "hr-001" / "backbone.npz"
     os.utime(newer)
-    assert run(small_set, tmp_path / "job", "--weights-file", "--resume") == 0
+    assert run(small_set, tmp_path / "job", "--weights-file", "--resume", *constant) == 0
     chosen = json.loads((tmp_path / "job" / "config.json").read_text())["options"]["weights_file"]
     assert "beat-001" in chosen
     past = (pretrained / "jobs" / "pretraining" / "beat-001" / "backbone.npz").stat().st_mtime - 10
@@ -208,7 +209,7 @@ def test_shuffled_labels_keep_counts_and_change_order(small_set, tmp_path):
 
 
 def test_early_stopping_counts_epochs_without_improvement(small_set, tmp_path, capsys):
-    options = ["--epochs", "12", "--patience", "1", "--early-stop-metric", "loss", "--learning-rate", "0.05"]
+    options = ["--recipe", "paper", "--epochs", "12", "--patience", "1", "--learning-rate", "0.05"]
     assert run(small_set, tmp_path / "job", *options) == 0
     history = pd.read_csv(tmp_path / "job" / "history.csv")
     best = history["val_loss"].idxmin()

@@ -1,0 +1,65 @@
+"""Named sets of training options: the paper's, and ours."""
+
+PAPER, BEST = "paper", "best"
+
+# Every option that a recipe decides; one that is given stands above the recipe.
+RECIPES = {
+    # Weimann and Conrad (2021) and their public code: plain Adam and cross-entropy, nothing augmented, batches of
+    # 128, best weights by macro-F1, stopped after 50 epochs without a better validation loss.
+    PAPER: {
+        "epochs": 200,
+        "batch_size": 128,
+        "learning_rate": 1e-3,
+        "schedule": "constant",
+        "warmup_steps": 0,
+        "weight_decay": 0.0,
+        "clip_norm": None,
+        "ema": 0.0,
+        "val_metric": "f1",
+        "early_stop_metric": "loss",
+        "patience": 50,
+        "class_weights": "none",
+        "focal_gamma": 0.0,
+        "label_smoothing": 0.0,
+        "dropout": 0.0,
+        "backbone_rate": 1.0,
+        "unfreeze_epochs": 0,
+        "augment": "none",
+        "crop": None,
+        "padding_aware": False,
+        "by_length": False,
+    },
+    BEST: {
+        "epochs": 20,
+        "batch_size": 16,
+        "learning_rate": 1e-3,
+        "schedule": "cosine",
+        "warmup_steps": None,  # a twentieth of the run
+        "weight_decay": 1e-4,
+        "clip_norm": 1.0,
+        "ema": 0.98,
+        "val_metric": "f1",
+        "early_stop_metric": None,  # what the best weights are chosen by
+        "patience": 50,
+        "class_weights": "sqrt",
+        "focal_gamma": 0.0,
+        "label_smoothing": 0.0,
+        "dropout": 0.3,
+        "backbone_rate": 0.5,
+        "unfreeze_epochs": 0,
+        "augment": "scale,shift,cutout,resample,wander,noise,mains",
+        "crop": None,
+        "padding_aware": True,
+        "by_length": True,
+    },
+}
+
+
+def departures(options):
+    """Return dict name -> value of the options that are not as their recipe has them.
+
+    Args:
+        options: parsed options, `recipe` among them.
+    """
+    recipe = RECIPES[options.recipe]
+    return {name: getattr(options, name) for name in recipe if getattr(options, name) != recipe[name]}
