@@ -122,6 +122,11 @@ def build_parser():
     return parser
 
 
+def parse(argv=None):
+    """Return the options of a command line."""
+    return build_parser().parse_args(argv)
+
+
 def pretrain(args):
     """Run the pretraining that the parsed options describe; return the job folder."""
     from transplant.training.job import job_folder
@@ -142,7 +147,7 @@ def pretrain(args):
 
 def main(argv=None):
     """Run the command; return its exit status."""
-    return run(pretrain, build_parser().parse_args(argv))
+    return run(pretrain, parse(argv))
 
 
 if __name__ == "__main__":

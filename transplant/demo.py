@@ -87,7 +87,7 @@ def demonstrate(args):
 def _show_and_run(module, function, arguments):
     """Show the command of an entry point and run it in this process."""
     print(f"$ python -m {module.__name__} {' '.join(arguments)}", flush=True)
-    function(module.build_parser().parse_args(arguments))
+    function(module.parse(arguments))
     print()
 
 
