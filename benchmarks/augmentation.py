@@ -4,9 +4,9 @@ import dataclasses
 import json
 import math
 import os
-import statistics
 import sys
-import time
+
+from speeds import median_speeds, summarize_speeds, timed
 
 from transplant.training.command_line import make_parser, positive_int, run
 
@@ -189,15 +189,6 @@ def ways(augmentation, records, lengths):
     }
 
 
-def timed(work, records, at_least_s):
-    """Call `work` until so many CPU seconds are spent; return records per CPU and per wall second."""
-    calls, cpu, wall = 0, time.process_time(), time.perf_counter()
-    while time.process_time() - cpu < at_least_s:
-        work()
-        calls += 1
-    return calls * records / (time.process_time() - cpu), calls * records / (time.perf_counter() - wall)
-
-
 def measure_all(args, size):
     """Measure every way, `size.repeats` times.
 
@@ -221,19 +212,15 @@ def measure_all(args, size):
     speeds = {way: [] for way in LABELS}
     for _ in range(size.repeats):
         for way, function in work.items():
-            speeds[way].append(timed(function, len(records), size.at_least_s))
+            speeds[way].append(timed(function, size.at_least_s, len(records)))
     return speeds
 
 
 def summarize(speeds):
     """Return the medians and ratios of `measure_all` as a JSON-ready dict."""
-    medians = {way: statistics.median(cpu for cpu, _ in values) for way, values in speeds.items()}
+    medians = median_speeds(speeds)
     return {
-        "records_per_cpu_second": {way: round(value) for way, value in medians.items()},
-        "lowest_and_highest": {way: [round(min(v)[0]), round(max(v)[0])] for way, v in speeds.items()},
-        "records_per_second": {
-            way: round(statistics.median(wall for _, wall in values)) for way, values in speeds.items()
-        },
+        **summarize_speeds(speeds, "records"),
         "ours_over_generator": round(medians["ours"] / medians["generator"], 2),
         "ours_over_numpy": round(medians["ours"] / medians["numpy"], 2),
     }

@@ -3,9 +3,9 @@
 import dataclasses
 import json
 import os
-import statistics
 import sys
-import time
+
+from speeds import median_speeds, summarize_speeds, timed
 
 from transplant.training.command_line import make_parser, positive_int, run
 
@@ -41,15 +41,6 @@ class Size:
 
 FULL = Size(repeats=5, at_least_s=2.0)
 QUICK = Size(repeats=5, at_least_s=0.3)
-
-
-def timed(work, frames, at_least_s):
-    """Call `work` until so many CPU seconds are spent; return frames per CPU and per wall second."""
-    calls, cpu, wall = 0, time.process_time(), time.perf_counter()
-    while time.process_time() - cpu < at_least_s:
-        work()
-        calls += 1
-    return calls * frames / (time.process_time() - cpu), calls * frames / (time.perf_counter() - wall)
 
 
 def ways(settings, frames):
@@ -110,7 +101,7 @@ def measure_all(args, size):
         for preset, functions in work.items():
             for way, function in functions.items():
                 frames = len(signals) if way == "ours" else len(few)
-                speeds[preset][way].append(timed(function, frames, size.at_least_s))
+                speeds[preset][way].append(timed(function, size.at_least_s, frames))
     return speeds
 
 
@@ -118,13 +109,9 @@ def summarize(speeds):
     """Return the medians and ratios of `measure_all` as a JSON-ready dict."""
     summary = {}
     for preset, ways_of_it in speeds.items():
-        medians = {way: statistics.median(cpu for cpu, _ in values) for way, values in ways_of_it.items()}
+        medians = median_speeds(ways_of_it)
         summary[preset] = {
-            "frames_per_cpu_second": {way: round(value) for way, value in medians.items()},
-            "lowest_and_highest": {way: [round(min(v)[0]), round(max(v)[0])] for way, v in ways_of_it.items()},
-            "frames_per_second": {
-                way: round(statistics.median(wall for _, wall in values)) for way, values in ways_of_it.items()
-            },
+            **summarize_speeds(ways_of_it),
             "ours_over_short_time_fft": round(medians["ours"] / medians["short_time_fft"], 2),
             "ours_over_stft": round(medians["ours"] / medians["stft"], 2),
         }

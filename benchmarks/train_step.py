@@ -6,7 +6,8 @@ import json
 import os
 import statistics
 import sys
-import time
+
+from speeds import timed
 
 from transplant.training.command_line import make_parser, positive_int, run
 from transplant.training.description import collect_versions
@@ -77,15 +78,6 @@ def forward_flops(model, input_length):
             positions = output.shape[1] if isinstance(layer, keras.layers.Conv1D) else 1
             flops += 2 * multiply_adds_per_position * positions
     return flops
-
-
-def timed(work, at_least_s):
-    """Call `work` until so many CPU seconds are spent; return calls per CPU and per wall second."""
-    calls, cpu, wall = 0, time.process_time(), time.perf_counter()
-    while time.process_time() - cpu < at_least_s:
-        work()
-        calls += 1
-    return calls / (time.process_time() - cpu), calls / (time.perf_counter() - wall)
 
 
 def build_gemm(dtype):

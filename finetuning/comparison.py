@@ -1,5 +1,6 @@
 """A comparison: all of its runs, one after the other, and then the report."""
 
+import dataclasses
 import json
 
 from finetuning import length_only
@@ -32,7 +33,7 @@ def run_comparison(args, starts, log=print):
     rows = expand_rows(starts, args.arch, args.recipe, args.subset)
     if args.shuffled_labels:
         last = rows[-1]
-        rows.append(type(last)(f"{last.name} shuffled labels", last.start, last.arch, last.recipe, last.subset, True))
+        rows.append(dataclasses.replace(last, name=f"{last.name} shuffled labels", shuffled=True))
     data = LabelledSet.load(args.train)
     evaluated = LabelledSet.load(args.test) if args.test else data
     folds = None if args.test else args.folds

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from finetuning.pooling import held_out, stacked, with_class_offsets, with_temperature
+from finetuning.rows import file_name
 from transplant.atomic import atomic_path
 from transplant.evaluation.calibration import calibration_bins, calibration_metrics, plot_reliability
 from transplant.evaluation.comparison_plots import plot_history_bands, plot_pretraining_share, plot_subset_share
@@ -63,10 +64,10 @@ def write_report(runs, data, controls, job, log=print):
         for name in pooled
         if name != first
     }
-    calibration = _report_calibration(rows, pooled, data, seeds, y, job)
+    calibration = _report_calibration(rows, pooled, data, y, job)
     for name, probabilities in pooled.items():
         _write_row(name, probabilities.mean(axis=0), metrics[name], data, job)
-    _plot(rows, metrics, data, job)
+    _plot(rows, metrics, dict(of_runs), data, job)
     write_metrics(
         job / "comparison.json",
         {
@@ -128,7 +129,7 @@ def _read_run(run):
     return metrics["test"] | cost
 
 
-def _report_calibration(rows, pooled, data, seeds, y, job):
+def _report_calibration(rows, pooled, data, y, job):
     """Return the calibration of every row before and after scaling, and draw it."""
     found, panels = {}, []
     for row, runs in rows.items():
@@ -145,20 +146,20 @@ def _report_calibration(rows, pooled, data, seeds, y, job):
 
 
 def _write_row(name, probabilities, metrics, data, job):
-    folder_name = name.replace(" ", "_")
-    write_predictions(
-        job / f"{folder_name}_predictions.csv", data.record_ids.tolist(), data.one_hot(), probabilities, data.classes
-    )
-    plot_confusion(metrics["confusion"], data.classes, job / f"confusion_{folder_name}.png", name)
+    path = job / f"{file_name(name)}_predictions.csv"
+    write_predictions(path, data.record_ids.tolist(), data.one_hot(), probabilities, data.classes)
+    plot_confusion(metrics["confusion"], data.classes, job / f"confusion_{file_name(name)}.png", name)
 
 
-def _plot(rows, metrics, data, job):
+def _plot(rows, metrics, of_runs, data, job):
     plot_macro_f1_comparison(list(metrics.items()), job / "comparison.png", f"{data.dataset}, held-out records")
     histories = [(row.name, [pd.read_csv(run.folder / "history.csv") for run in runs]) for row, runs in rows.items()]
     plot_history_bands(histories, job / "epochs.png", title=f"{data.dataset}: fine-tuning")
-    scores = {row: [_read_run(run)["macro_f1"] for run in runs] for row, runs in rows.items() if not row.shuffled}
     by_pretraining, by_subset = {}, {}
-    for row, values in scores.items():
+    for row in rows:
+        if row.shuffled:
+            continue
+        values = [run["macro_f1"] for run in of_runs[row.name]]
         network = f"{row.arch}, {row.recipe}"
         if row.start.share is not None:
             series = f"{network}, {row.subset:.0%} of the records"

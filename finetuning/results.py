@@ -35,10 +35,7 @@ def write_results(model, data, normalization, batch_size, job, state, monitor, l
     for split, part in (("train", data.train), ("val", data.validation), ("test", data.test)):
         if part is None:
             continue
-        probabilities = predict_probabilities(model, part.standardized(normalization), batch_size)
-        write_predictions(
-            job / f"{split}_predictions.csv", part.record_ids.tolist(), part.one_hot(), probabilities, part.classes
-        )
+        probabilities = _predict(model, part.standardized(normalization), part, batch_size, job, split)
         # Intervals of the training set would say nothing: the model has seen it.
         draws = 0 if split == "train" else 10_000
         metrics[split] = evaluate_predictions(part.y, probabilities, part.classes, part.group_ids, draws)
@@ -56,6 +53,14 @@ def write_results(model, data, normalization, batch_size, job, state, monitor, l
     written = [f"{split}_predictions.csv" for split in metrics] + ["metrics.json", "history.csv", "best_model.keras"]
     log(f"wrote to {job}: {', '.join(written)} and plots")
     return metrics
+
+
+def _predict(model, x, part, batch_size, job, name):
+    """Write NAME_predictions.csv of a set whose standardised records are `x`; return the probabilities."""
+    probabilities = predict_probabilities(model, x, batch_size)
+    path = job / f"{name}_predictions.csv"
+    write_predictions(path, part.record_ids.tolist(), part.one_hot(), probabilities, part.classes)
+    return probabilities
 
 
 def write_spoilt_predictions(model, test, normalization, batch_size, job):
@@ -76,9 +81,7 @@ def write_spoilt_predictions(model, test, normalization, batch_size, job):
         "mains": add_mains(records, test.lengths, test.sampling_rate_hz, MAINS_STD),
     }
     for name, x in spoilt.items():
-        probabilities = predict_probabilities(model, x, batch_size)
-        path = job / f"test_{name}_predictions.csv"
-        write_predictions(path, test.record_ids.tolist(), test.one_hot(), probabilities, test.classes)
+        _predict(model, x, test, batch_size, job, f"test_{name}")
 
 
 def read_metrics(job):

@@ -91,7 +91,7 @@ class Row:
     @property
     def folder(self):
         """The row's name as that of a folder."""
-        return re.sub(r"[^\w.-]+", "_", self.name)
+        return file_name(self.name)
 
     def options(self):
         """Return the row's options of `finetuning.trainer`, a list of text."""
@@ -101,6 +101,11 @@ class Row:
         if self.start.files:
             options += _network_options(self.arch, self.start.files)
         return options + ["--shuffle-labels"] * self.shuffled
+
+
+def file_name(name):
+    """Return a row's name as that of a file or folder."""
+    return re.sub(r"[^\w.-]+", "_", name)
 
 
 def expand_rows(starts, archs, recipes, subsets):

@@ -1,4 +1,4 @@
-"""The pretraining run itself, from the store to the backbone; reads top to bottom."""
+"""The pretraining run itself, from the data to the backbone; reads top to bottom."""
 
 import contextlib
 import pathlib

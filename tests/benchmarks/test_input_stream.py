@@ -21,10 +21,8 @@ def input_stream():
     spec = importlib.util.spec_from_file_location("input_stream", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     sys.modules["input_stream"] = module  # dataclasses look their module up
-    sys.path.insert(0, str(SCRIPT.parent))  # as when it is run
     spec.loader.exec_module(module)
     yield module
-    sys.path.remove(str(SCRIPT.parent))
     del sys.modules["input_stream"]
 
 

@@ -18,7 +18,6 @@ FOLDER = pathlib.Path(__file__).parents[2] / "benchmarks"
 
 @pytest.fixture
 def zipped_stream(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
     spec = importlib.util.spec_from_file_location("zipped_stream", FOLDER / "zipped_stream.py")
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "zipped_stream", module)  # dataclasses look their module up

@@ -34,9 +34,7 @@ class Cutout(Transform):
 
         from transplant.augmentation.padding import before_record
 
-        half = lengths // 2
-        low, high = (tf.minimum(max(round(seconds * rate), 1), half) for seconds in self.seconds)
-        span = draws.integers(low, high)
+        span = draws.spans(self.seconds, lengths, rate)
         begins, position = before_record(lengths, tf.shape(x)[1])
         # A record of one sample has a span of none, anywhere.
         first = begins + draws.integers(tf.ones_like(span), lengths - span)[:, None]

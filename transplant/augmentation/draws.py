@@ -35,6 +35,17 @@ class Draws:
         drawn = lowest + tf.cast(self.uniform(tf.shape(count)) * count, tf.int32)
         return tf.minimum(drawn, highest)  # float32 may round up to the next whole number
 
+    def spans(self, seconds, lengths, rate):
+        """Return int32 (records,), samples: one at least, and never more than half of a record.
+
+        Args:
+            seconds: (lowest, highest).
+            lengths: int32 (records,), samples of each record.
+            rate: sampling rate, Hz.
+        """
+        low, high = (tf.minimum(max(round(end * rate), 1), lengths // 2) for end in seconds)
+        return self.integers(low, high)
+
 
 def fold(seed, number):
     """Return int64 (2,), another seed for each number.

@@ -34,11 +34,7 @@ class Shift(Transform):
 
     def apply(self, x, lengths, draws, rate):
         """Move every record that has two samples, by one sample at least."""
-        import tensorflow as tf
-
         from transplant.augmentation.padding import move_right
 
-        half = lengths // 2
-        low, high = (tf.minimum(max(round(seconds * rate), 1), half) for seconds in self.seconds)
-        dropped = draws.integers(low, high)
+        dropped = draws.spans(self.seconds, lengths, rate)
         return move_right(x, dropped), lengths - dropped

@@ -3,6 +3,7 @@
 Settings are checked, shown and compared without TensorFlow; the methods that work on tensors import it.
 """
 
+import abc
 import dataclasses
 import math
 from typing import ClassVar
@@ -11,7 +12,7 @@ from transplant.errors import OptionError
 
 
 @dataclasses.dataclass(frozen=True)
-class Transform:
+class Transform(abc.ABC):
     """Base of the transforms; one of them is a subclass in a module of its own.
 
     Attributes:
@@ -36,6 +37,7 @@ class Transform:
         """Sampling rate in Hz that is too low to show what the transform adds."""
         return 0.0
 
+    @abc.abstractmethod
     def apply(self, x, lengths, draws, rate):
         """Change every record that is given.
 
@@ -51,7 +53,6 @@ class Transform:
         Returns:
             (x, lengths) of the same shapes and types.
         """
-        raise NotImplementedError
 
     def __call__(self, x, lengths, seed, rate):
         """Change some records of a batch; arguments and results are those of `apply`.
