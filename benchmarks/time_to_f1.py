@@ -66,7 +66,8 @@ def benchmark(args):
 
     from finetuning.data import synthetic_set
     from finetuning.rows import Start, expand_rows
-    from finetuning.runs import list_runs, perform
+    from finetuning.runs import list_runs, perform, single_folds
+    from finetuning.variants import Variant
 
     with tempfile.TemporaryDirectory() as scratch:
         job = pathlib.Path(args.job_dir or scratch)
@@ -77,12 +78,14 @@ def benchmark(args):
             synthetic_set(args.seed, 64, length=1024).save(train)
         shared = ["--train", train, "--folds", str(args.folds), "--val-size", str(args.val_size)]
         shared += ["--stages", "1", "--epochs", "3", "--batch-size", "16"] if args.quick else []
-        rows = expand_rows([Start.parse(args.init)], ["resnet18"], ["paper", "best"], [1.0])
+        rows = expand_rows(
+            [Start.parse(args.init)], ["resnet18"], [Variant(name, name) for name in ("paper", "best")], [1.0]
+        )
         by_fold = [{} for _ in range(args.folds)]
-        for one in list_runs(rows, [args.seed], args.folds, job):
+        for one in list_runs(rows, [args.seed], single_folds(args.folds), job):
             perform(one, [*shared, *args.trainer_options])
             tables = [pd.read_csv(one.folder / name) for name in ("history.csv", "timing.csv")]
-            by_fold[one.fold][one.row.recipe] = tables
+            by_fold[one.folds[0]][one.row.variant.recipe] = tables
             print(
                 f"{one}: best macro-F1 {tables[0]['f1'].max():.3f}, {tables[1]['cpu_seconds'].sum() / 60:.1f} CPU min"
             )

@@ -5,6 +5,7 @@ import sys
 
 from finetuning.presets import PRESETS
 from finetuning.recipes import BEST, RECIPES
+from finetuning.variants import Variant, leave_one_out
 from transplant.modules.registry import ARCHITECTURES
 from transplant.training.command_line import (
     add_precision_flag,
@@ -48,6 +49,12 @@ def build_parser():
     data.add_argument("--test", metavar="FILE", help="test set; default: every record is held out once, by --folds")
     data.add_argument("--folds", type=positive_int, default=5, metavar="K", help="folds of the cross-validation")
     data.add_argument(
+        "--inner-folds",
+        action="store_true",
+        help="hold out two neighbouring folds in each run and report which row the inner folds of each outer fold "
+        "choose, so that an outer fold has no part in a choice that is made for it",
+    )
+    data.add_argument(
         "--val-size", type=fraction, default=0.2, metavar="S", help="share of the training part for validation"
     )
     data.add_argument("--split-seed", type=seed, default=2024, help="seed of folds, validation parts and subsets")
@@ -61,7 +68,17 @@ def build_parser():
         "says what share of the pretraining patients it has seen. Differences are to the first",
     )
     rows.add_argument("--arch", nargs="+", choices=tuple(ARCHITECTURES), help="networks; default: resnet18")
-    rows.add_argument("--recipe", nargs="+", choices=tuple(RECIPES), default=[BEST], help="recipes")
+    rows.add_argument(
+        "--recipe",
+        nargs="+",
+        type=Variant.parse,
+        default=[Variant(BEST, BEST)],
+        metavar="R",
+        help=f"recipes: {', '.join(RECIPES)}, or one with changes, as in best:ema=0:crop=4096",
+    )
+    rows.add_argument(
+        "--ablate", action="store_true", help="add rows of the first recipe without one of its ingredients each"
+    )
     rows.add_argument("--subset", nargs="+", type=fraction, default=[1.0], metavar="S", help="shares of the records")
     rows.add_argument("--shuffled-labels", action="store_true", help="add the last row on permuted labels")
     rows.add_argument(
@@ -104,6 +121,8 @@ def compare(args):
     from finetuning.presets import preset_starts
     from finetuning.rows import Start
 
+    if args.ablate:
+        args.recipe = [*args.recipe, *leave_one_out(args.recipe[0].recipe)]
     check_trainer_options(args)
     if args.preset:
         args.arch = args.arch or list(PRESETS[args.preset].archs)

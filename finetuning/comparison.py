@@ -6,11 +6,12 @@ import json
 from finetuning import length_only
 from finetuning.comparison_report import write_report
 from finetuning.rows import expand_rows
-from finetuning.runs import list_runs, perform, share_of_array
+from finetuning.runs import inner_folds, list_runs, perform, share_of_array, single_folds
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import OptionError
 from transplant.training.job import open_job
 from transplant.training.progress import Progress
+from transplant.training.splits import stratified_folds
 
 # What may differ when a comparison goes on, or is divided: it changes no run.
 _FREE = frozenset({"job_dir", "job_array"})
@@ -31,19 +32,20 @@ def run_comparison(args, starts, log=print):
         dict row name -> metrics; None where another job of the array has runs to do.
     """
     rows = expand_rows(starts, args.arch, args.recipe, args.subset)
+    parts = _parts(args)
     if args.shuffled_labels:
         last = rows[-1]
         rows.append(dataclasses.replace(last, name=f"{last.name} shuffled labels", shuffled=True))
     data = LabelledSet.load(args.train)
     evaluated = LabelledSet.load(args.test) if args.test else data
-    folds = None if args.test else args.folds
     fingerprints = {"data": data.fingerprint(), "test": args.test and evaluated.fingerprint()}
     fingerprints |= {start.name: start.digest() for start in starts}
-    options = vars(args) | {"fingerprints": fingerprints}
+    recipes = [variant.options() for variant in args.recipe]
+    options = vars(args) | {"recipe": recipes, "fingerprints": fingerprints}
     job = open_job(args.job_dir, "finetuning.compare", json.loads(json.dumps(options)), resume=True, free=_FREE)
-    runs = list_runs(rows, args.seeds, folds, job)
+    runs = list_runs(rows, args.seeds, parts, job)
     mine = share_of_array(runs, args.job_array)
-    held_out = "a test set" if folds is None else f"{folds} folds"
+    held_out = "a test set" if args.test else f"{args.folds} folds{', inner ones' if args.inner_folds else ''}"
     log(f"{data}; {held_out}, {len(args.seeds)} seed(s), {len(rows)} rows: {len(runs)} runs, {len(mine)} of them here")
     progress = Progress(len(mine), "runs")
     for run in mine:
@@ -53,11 +55,25 @@ def run_comparison(args, starts, log=print):
     if missing:
         log(f"{len(missing)} of {len(runs)} runs are left to other jobs; the same command reports when they are done")
         return None
-    if folds is None:
+    if args.test:
         control = length_only.of_test_set(data, evaluated)
     else:
-        control = length_only.of_folds(data, folds, args.split_seed)
-    return write_report(runs, evaluated, {"length only": control}, job, log)
+        control = length_only.of_folds(data, args.folds, args.split_seed)
+    folds = stratified_folds(data.y, data.group_ids, args.folds, args.split_seed) if args.inner_folds else []
+    return write_report(runs, evaluated, {"length only": control}, job, log, [held for _, held in folds])
+
+
+def _parts(args):
+    """Return what the runs hold out."""
+    if args.test:
+        if args.inner_folds:
+            raise OptionError("--inner-folds are of --folds. Received: --test; leave one of them out")
+        return [()]
+    if not args.inner_folds:
+        return single_folds(args.folds)
+    if args.folds < 3:
+        raise OptionError(f"--inner-folds hold out two folds and train on the others. Received: --folds {args.folds}")
+    return inner_folds(args.folds)
 
 
 def trainer_options(args):
@@ -82,4 +98,5 @@ def check_trainer_options(args):
     wrong = [option for option in args.trainer_options if option.partition("=")[0] in decided]
     if wrong:
         raise OptionError(f"options after -- are the same for all runs. Received: {', '.join(wrong)}; leave them out")
-    parse(["--recipe", args.recipe[0], *trainer_options(args)])
+    for variant in args.recipe:
+        parse([*variant.options(), *trainer_options(args)])

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 
+from finetuning.choice import choose_rows
 from finetuning.pooling import held_out, stacked, with_class_offsets, with_temperature
 from finetuning.rows import file_name
 from transplant.atomic import atomic_path
@@ -23,7 +24,7 @@ from transplant.evaluation.training_cost import cost_to_epoch
 CORRUPTIONS = {"test_flipped": "polarity flipped", "test_mains": "50 Hz mains added"}
 
 
-def write_report(runs, data, controls, job, log=print):
+def write_report(runs, data, controls, job, log=print, inner_folds=()):
     """Pool and compare finished runs.
 
     Files: ROW_predictions.csv (mean over the seeds), comparison.json, comparison.md,
@@ -36,23 +37,25 @@ def write_report(runs, data, controls, job, log=print):
         controls: dict name -> float64 (records, classes), without runs.
         job: folder of the comparison.
         log: function that takes a line.
+        inner_folds: the records of each fold, where the runs held out two folds
+            each: then each fold's choice of a row is reported too. Defaults to ().
 
     Returns:
         dict name -> metrics.
     """
     rows = {row: list(of_row) for row, of_row in itertools.groupby(runs, key=lambda run: run.row)}
-    seeds = len({run.seed for run in runs})
-    y, groups = stacked(data.y, seeds), stacked(data.group_ids, seeds)
+    pooled = {row.name: held_out(of_row, data.record_ids) for row, of_row in rows.items()}
+    times = len(next(iter(pooled.values())))
+    y, groups = stacked(data.y, times), stacked(data.group_ids, times)
 
     def score(pooled):
         return evaluate_predictions(y, np.concatenate(pooled), data.classes, groups)
 
-    pooled = {row.name: held_out(of_row, data.record_ids) for row, of_row in rows.items()}
-    pooled |= {name: np.stack([probabilities] * seeds) for name, probabilities in controls.items()}
+    pooled |= {name: np.stack([probabilities] * times) for name, probabilities in controls.items()}
     metrics = {name: score(probabilities) for name, probabilities in pooled.items()}
-    log(f"held-out records pooled{f' over {seeds} seeds' if seeds > 1 else ''}, 95% bootstrap intervals:")
+    log(f"held-out records pooled{f', {times} times each' if times > 1 else ''}, 95% bootstrap intervals:")
     log(results_table(list(metrics.items())))
-    changed = _changed_rows(rows, pooled, data, seeds, score)
+    changed = _changed_rows(rows, pooled, data, score)
     log("the same, changed after training:")
     log(results_table(list(changed.items())))
     of_runs = [(row.name, [_read_run(run) for run in of_row]) for row, of_row in rows.items()]
@@ -68,6 +71,7 @@ def write_report(runs, data, controls, job, log=print):
     for name, probabilities in pooled.items():
         _write_row(name, probabilities.mean(axis=0), metrics[name], data, job)
     _plot(rows, metrics, dict(of_runs), data, job)
+    choices = choose_rows(rows, data, inner_folds, log) if len(inner_folds) else []
     write_metrics(
         job / "comparison.json",
         {
@@ -76,6 +80,7 @@ def write_report(runs, data, controls, job, log=print):
             f"difference to {first}": differences,
             "runs": run_rows(of_runs),
             "calibration": calibration,
+            "choices": choices,
         },
     )
     with atomic_path(job / "comparison.md") as temporary:
@@ -84,7 +89,7 @@ def write_report(runs, data, controls, job, log=print):
     return metrics
 
 
-def _changed_rows(rows, pooled, data, seeds, score):
+def _changed_rows(rows, pooled, data, score):
     """Return metrics of the rows with class offsets, as ensembles, and on spoilt records."""
     changed = {}
     for row, runs in rows.items():
@@ -93,9 +98,10 @@ def _changed_rows(rows, pooled, data, seeds, score):
         changed[f"{row.name}, class offsets of validation"] = score(
             held_out(runs, data.record_ids, change=with_class_offsets)
         )
-        if seeds > 1:
+        times = len(pooled[row.name])
+        if times > 1:
             mean = pooled[row.name].mean(axis=0)
-            changed[f"{row.name}, mean of {seeds} seeds"] = evaluate_predictions(
+            changed[f"{row.name}, mean of its {times} networks"] = evaluate_predictions(
                 data.y, mean, data.classes, data.group_ids
             )
         for name, what in CORRUPTIONS.items():
@@ -160,7 +166,7 @@ def _plot(rows, metrics, of_runs, data, job):
         if row.shuffled:
             continue
         values = [run["macro_f1"] for run in of_runs[row.name]]
-        network = f"{row.arch}, {row.recipe}"
+        network = f"{row.arch}, {row.variant.name}"
         if row.start.share is not None:
             series = f"{network}, {row.subset:.0%} of the records"
             by_pretraining.setdefault(series, []).append((row.start.share, values))

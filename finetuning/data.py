@@ -50,15 +50,22 @@ def load_data(args, log=print):
     train, validation, test = _load_sets(args, log)
     name, fingerprint = f"{train.dataset} {train.label_version}", train.fingerprint()
     if (args.fold is None) != (args.folds is None):
-        raise OptionError(f"--folds and --fold go together. Received: --folds {args.folds}, --fold {args.fold}")
+        raise OptionError(
+            f"--folds and --fold go together. Received: --folds {args.folds}, --fold {args.fold and args.fold[0]}"
+        )
     if args.folds:
         if args.train is None:
             raise OptionError("--folds goes with --train. Received: no --train")
         if test is not None:
             raise OptionError("--folds takes the test set out of --train; leave out --test")
-        if not 0 <= args.fold < args.folds:
-            raise OptionError(f"--fold is 0 to {args.folds - 1} with --folds {args.folds}. Received: {args.fold}")
-        rest, held_out = stratified_folds(train.y, train.group_ids, args.folds, args.split_seed)[args.fold]
+        given = ", ".join(map(str, args.fold))
+        if not all(0 <= fold < args.folds for fold in args.fold):
+            raise OptionError(f"--fold is 0 to {args.folds - 1} with --folds {args.folds}. Received: {given}")
+        if len(set(args.fold)) == args.folds:
+            raise OptionError(f"--fold {given} leaves nothing of --folds {args.folds} to train on; leave one out")
+        folds = stratified_folds(train.y, train.group_ids, args.folds, args.split_seed)
+        held_out = np.unique(np.concatenate([folds[fold][1] for fold in args.fold]))
+        rest = np.setdiff1d(np.arange(len(train)), held_out)
         train, test = train.select(rest), train.select(held_out)
     if validation is None and args.val_size:
         total = len(train)

@@ -18,27 +18,30 @@ def held_out(runs, record_ids, name="test", change=None):
         change: function (run, y_prob) -> y_prob, applied run by run. Defaults to None.
 
     Returns:
-        float64 (seeds, records, classes).
+        float64 (times, records, classes): how many times each record was held out, once with every seed, with
+        every seed twice by `finetuning.runs.inner_folds`.
 
     Raises:
-        DataError: if a record was not held out once with every seed.
+        DataError: if some records were held out more often than others.
     """
-    seeds = list(dict.fromkeys(run.seed for run in runs))
     row_of = {record: i for i, record in enumerate(np.asarray(record_ids).tolist())}
-    pooled = None
+    pooled, times = [], np.zeros(len(row_of), np.int64)
     for run in runs:
         path = run.folder / f"{name}_predictions.csv"
         part = read_predictions(path)
-        if pooled is None:
-            pooled = np.full((len(seeds), len(row_of), len(part["classes"])), np.nan)
         unknown = [record for record in part["record_names"] if record not in row_of]
         if unknown:
             raise DataError(f"{path}: predictions of other records. Received: {shorten(unknown)}; use a new folder")
         y_prob = change(run, part["y_prob"]) if change else part["y_prob"]
-        pooled[seeds.index(run.seed), [row_of[record] for record in part["record_names"]]] = y_prob
-    if np.isnan(pooled).any():
-        raise DataError(f"{runs[0].row.name}: every record is held out once with every seed. Received: some are not")
-    return pooled
+        for record, probabilities in zip(part["record_names"], y_prob):
+            place = row_of[record]
+            if times[place] == len(pooled):
+                pooled.append(np.full((len(row_of), y_prob.shape[1]), np.nan))
+            pooled[times[place]][place] = probabilities
+            times[place] += 1
+    if not len(pooled) or (times < len(pooled)).any():
+        raise DataError(f"{runs[0].row.name}: every record is held out equally often. Received: some are not")
+    return np.stack(pooled)
 
 
 def with_class_offsets(run, y_prob):
@@ -53,6 +56,6 @@ def with_temperature(run, y_prob):
     return apply_temperature(y_prob, fit_temperature(validation["y_true"], validation["y_prob"]))
 
 
-def stacked(values, seeds):
-    """Return labels, groups or records of one seed repeated for each seed."""
-    return np.concatenate([np.asarray(values)] * seeds)
+def stacked(values, times):
+    """Return labels, groups or records repeated for each time that they were held out."""
+    return np.concatenate([np.asarray(values)] * times)

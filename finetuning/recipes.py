@@ -13,7 +13,7 @@ RECIPES = {
         "schedule": "constant",
         "warmup_steps": 0,
         "weight_decay": 0.0,
-        "clip_norm": None,
+        "clip_norm": 0.0,
         "ema": 0.0,
         "val_metric": "f1",
         "early_stop_metric": "loss",

@@ -9,6 +9,7 @@ import re
 
 import pandas as pd
 
+from finetuning.variants import Variant
 from transplant.errors import OptionError
 from transplant.modules.registry import FUSION, get_architecture
 from transplant.training.transfer import find_weights
@@ -76,7 +77,7 @@ class Row:
         name: of the row and of its folder.
         start: `Start`.
         arch: network.
-        recipe: recipe of `finetuning.trainer`.
+        variant: `finetuning.variants.Variant`, the recipe.
         subset: share of the training records.
         shuffled: whether training and validation labels are permuted.
     """
@@ -84,7 +85,7 @@ class Row:
     name: str
     start: Start
     arch: str
-    recipe: str
+    variant: Variant
     subset: float = 1.0
     shuffled: bool = False
 
@@ -95,7 +96,7 @@ class Row:
 
     def options(self):
         """Return the row's options of `finetuning.trainer`, a list of text."""
-        options = ["--arch", self.arch, "--recipe", self.recipe, "--subset", f"{self.subset:g}"]
+        options = ["--arch", self.arch, *self.variant.options(), "--subset", f"{self.subset:g}"]
         for flag, file in zip(("--weights-file", "--second-weights-file"), self.start.files):
             options += [flag, file]
         if self.start.files:
@@ -108,12 +109,14 @@ def file_name(name):
     return re.sub(r"[^\w.-]+", "_", name)
 
 
-def expand_rows(starts, archs, recipes, subsets):
+def expand_rows(starts, archs, variants, subsets):
     """Return the rows of every combination that makes sense: weights serve their own network, and a fusion of it.
 
     Args:
         starts: `Start`s.
-        archs, recipes, subsets: lists.
+        archs: networks.
+        variants: `Variant`s of recipes.
+        subsets: shares of the records.
 
     Raises:
         OptionError: if weights fit none of the networks, or two rows have one name.
@@ -127,10 +130,10 @@ def expand_rows(starts, archs, recipes, subsets):
                 f"{start.name}: weights of {' or '.join(sorted(fitting))} need that network. "
                 f"Received: --arch {' '.join(archs)}"
             )
-        for arch, recipe, subset in itertools.product(chosen, recipes, subsets):
-            parts = [start.name, arch if len(archs) > 1 else "", recipe if len(recipes) > 1 else ""]
+        for arch, variant, subset in itertools.product(chosen, variants, subsets):
+            parts = [start.name, arch if len(archs) > 1 else "", variant.name if len(variants) > 1 else ""]
             parts.append(f"{subset:.0%}" if len(subsets) > 1 else "")
-            rows.append(Row(" ".join(filter(None, parts)), start, arch, recipe, subset))
+            rows.append(Row(" ".join(filter(None, parts)), start, arch, variant, subset))
     folders = [row.folder for row in rows]
     if len(set(folders)) < len(folders):
         raise OptionError(f"rows need names of their own. Received: {', '.join(folders)}; write NAME=W")

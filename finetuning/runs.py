@@ -16,13 +16,13 @@ class Run:
     Attributes:
         row: `Row`.
         seed: of initial weights and order of records.
-        fold: of the cross-validation; None where there is a test set.
+        folds: those of the cross-validation that it holds out; none where there is a test set.
         folder: its job folder.
     """
 
     row: Row
     seed: int
-    fold: int | None
+    folds: tuple
     folder: pathlib.Path
 
     @property
@@ -31,24 +31,43 @@ class Run:
         return (self.folder / "metrics.json").is_file()
 
     def __str__(self):
-        return f"{self.row.name}, seed {self.seed}" + ("" if self.fold is None else f", fold {self.fold}")
+        return f"{self.row.name}, seed {self.seed}" + (f", fold {'+'.join(map(str, self.folds))}" if self.folds else "")
 
 
-def list_runs(rows, seeds, folds, job):
+def list_runs(rows, seeds, parts, job):
     """Return all runs of a comparison, row by row.
 
     Args:
         rows: `Row`s.
         seeds: list of seeds.
-        folds: number of folds; None where there is a test set.
+        parts: what the runs hold out: `single_folds`, `inner_folds`, or [()] where there is a test set.
         job: folder of the comparison.
     """
     return [
-        Run(row, seed, fold, job / row.folder / f"seed_{seed}" / ("test" if fold is None else f"fold_{fold}"))
+        Run(
+            row,
+            seed,
+            folds,
+            job / row.folder / f"seed_{seed}" / ("_".join(["fold", *map(str, folds)]) if folds else "test"),
+        )
         for row in rows
         for seed in seeds
-        for fold in ([None] if folds is None else range(folds))
+        for folds in parts
     ]
+
+
+def single_folds(n_folds):
+    """Return what the runs of a cross-validation hold out: one fold each."""
+    return [(fold,) for fold in range(n_folds)]
+
+
+def inner_folds(n_folds):
+    """Return what the runs of inner cross-validations hold out: neighbouring folds, (0, 1), (1, 2) ... (k - 1, 0).
+
+    A run that holds out i and j is an inner run of the outer fold i, scored on
+    j, and one of the outer fold j, scored on i: every outer fold has two.
+    """
+    return [(fold, (fold + 1) % n_folds) for fold in range(n_folds)]
 
 
 def share_of_array(runs, job_array):
@@ -75,7 +94,7 @@ def perform(run, options):
     if run.is_finished:
         return
     command = [sys.executable, "-m", "finetuning.trainer", "--resume", "--job-dir", run.folder, *run.row.options()]
-    command += [*options, "--seed", run.seed, *(() if run.fold is None else ("--fold", run.fold))]
+    command += [*options, "--seed", run.seed, *(("--fold", *run.folds) if run.folds else ())]
     run.folder.mkdir(parents=True, exist_ok=True)
     log = run.folder / "log.txt"
     with open(log, "a", encoding="utf-8") as output:

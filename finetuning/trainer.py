@@ -49,7 +49,9 @@ def build_parser():
         "--val-size", type=share, default=0.0625, metavar="S", help="share taken for validation; 0 for none"
     )
     data.add_argument("--folds", type=positive_int, metavar="K", help="test on one of K stratified folds of --train")
-    data.add_argument("--fold", type=int, metavar="I", help="which fold, from 0; goes with --folds")
+    data.add_argument(
+        "--fold", nargs="+", type=int, metavar="I", help="which fold, or folds, from 0; goes with --folds"
+    )
     data.add_argument("--split-seed", type=seed, default=2024, help="seed of folds, validation split and subset")
     data.add_argument("--subset", type=fraction, default=1.0, metavar="S", help="share of the training set to use")
     data.add_argument("--channel", metavar="LEAD", help="use one lead of several, by name or column")

@@ -11,13 +11,16 @@ from finetuning import compare, length_only
 from finetuning.pooling import held_out
 from finetuning.presets import preset_starts
 from finetuning.rows import Start, checkpoints_at, epoch_share, expand_rows
-from finetuning.runs import list_runs, share_of_array
+from finetuning.runs import list_runs, share_of_array, single_folds
+from finetuning.variants import Variant
 from pretraining import trainer as pretraining_trainer
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import DataError, OptionError
 from transplant.evaluation.metrics import macro_f1
 from transplant.evaluation.predictions import read_predictions, write_predictions
 from transplant.training.splits import stratified_folds
+
+BEST = [Variant("best", "best")]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def test_initial_weights_are_named_and_checked(jobs):
 
 def test_rows_are_the_combinations_that_fit(jobs):
     starts = [Start.parse(text) for text in ("random", str(jobs / "one"), str(jobs / "two"))]
-    rows = expand_rows(starts, ["resnet18", "resnet18_2d"], ["best"], [1.0, 0.1])
+    rows = expand_rows(starts, ["resnet18", "resnet18_2d"], BEST, [1.0, 0.1])
     assert [row.name for row in rows] == [
         "random resnet18 100%", "random resnet18 10%", "random resnet18_2d 100%", "random resnet18_2d 10%",
         "one resnet18 100%", "one resnet18 10%", "two resnet18_2d 100%", "two resnet18_2d 10%",
@@ -55,11 +58,11 @@ def test_rows_are_the_combinations_that_fit(jobs):
     options = rows[-1].options()
     assert options[:6] == ["--arch", "resnet18_2d", "--recipe", "best", "--subset", "0.1"]
     assert options[options.index("--stages") :] == ["--stages", "1", "--spectrogram", "draft", "--bins", "64"]
-    assert [row.name for row in expand_rows(starts[:2], ["resnet18"], ["best"], [1.0])] == ["random", "one"]
+    assert [row.name for row in expand_rows(starts[:2], ["resnet18"], BEST, [1.0])] == ["random", "one"]
     with pytest.raises(OptionError, match="two: weights of fusion or resnet18_2d need that network"):
-        expand_rows(starts, ["resnet18"], ["best"], [1.0])
+        expand_rows(starts, ["resnet18"], BEST, [1.0])
     with pytest.raises(OptionError, match="names of their own"):
-        expand_rows([starts[0]] * 2, ["resnet18"], ["best"], [1.0])
+        expand_rows([starts[0]] * 2, ["resnet18"], BEST, [1.0])
 
 
 def test_an_epochs_weights_know_their_share_of_the_patients(jobs):
@@ -75,7 +78,7 @@ def test_hypotheses_are_comparisons(jobs):
     one, two = str(jobs / "one"), str(jobs / "two")
     assert [start.name for start in preset_starts("h1", ["random", one])] == ["random", "one"]
     assert [start.share for start in preset_starts("h2", [one])] == [0.0, 0.125, 0.5]
-    rows = expand_rows(preset_starts("h3", [one, two]), ["resnet18", "resnet18_2d"], ["best"], [1.0])
+    rows = expand_rows(preset_starts("h3", [one, two]), ["resnet18", "resnet18_2d"], BEST, [1.0])
     assert [row.name for row in rows] == [
         "random resnet18", "random resnet18_2d", "pretrained resnet18", "pretrained resnet18_2d",
     ]  # fmt: skip
@@ -86,27 +89,31 @@ def test_hypotheses_are_comparisons(jobs):
 
 
 def test_a_scheduler_divides_the_runs(tmp_path):
-    rows = expand_rows([Start("random", share=0.0)], ["resnet18"], ["paper", "best"], [1.0])
-    runs = list_runs(rows, [1, 2], 3, tmp_path)
+    rows = expand_rows(
+        [Start("random", share=0.0)], ["resnet18"], [Variant(name, name) for name in ("paper", "best")], [1.0]
+    )
+    runs = list_runs(rows, [1, 2], single_folds(3), tmp_path)
     assert len(runs) == 12 and len({run.folder for run in runs}) == 12
     parts = [share_of_array(runs, (k, 5)) for k in range(1, 6)]
     assert sorted(str(run.folder) for part in parts for run in part) == sorted(str(run.folder) for run in runs)
     assert compare.job_array("2/5") == (2, 5)
-    assert [run.fold for run in list_runs(rows[:1], [1], None, tmp_path)] == [None]
+    assert [run.folds for run in list_runs(rows[:1], [1], [()], tmp_path)] == [()]
 
 
 def test_pooled_predictions_stand_in_the_order_of_the_set(tmp_path):
-    runs = list_runs(expand_rows([Start("random", share=0.0)], ["resnet18"], ["best"], [1.0]), [7, 8], 2, tmp_path)
+    runs = list_runs(
+        expand_rows([Start("random", share=0.0)], ["resnet18"], BEST, [1.0]), [7, 8], single_folds(2), tmp_path
+    )
     for number, run in enumerate(runs):
         run.folder.mkdir(parents=True)
-        names = ["c", "a"] if run.fold == 0 else ["b"]
+        names = ["c", "a"] if run.folds == (0,) else ["b"]
         y_prob = np.array([[0.1 * number + 0.01 * k, 1 - 0.1 * number - 0.01 * k] for k in range(len(names))])
         write_predictions(run.folder / "test_predictions.csv", names, None, y_prob, ["x", "y"])
     pooled = held_out(runs, np.array(["a", "b", "c"]))
     np.testing.assert_allclose(pooled[:, :, 0], [[0.01, 0.1, 0.0], [0.21, 0.3, 0.2]])
     changed = held_out(runs, np.array(["a", "b", "c"]), change=lambda run, p: p[:, ::-1])
     np.testing.assert_allclose(changed[:, :, 1], pooled[:, :, 0])
-    with pytest.raises(DataError, match="held out once"):
+    with pytest.raises(DataError, match="held out equally often"):
         held_out(runs, np.array(["a", "b", "c", "d"]))
     with pytest.raises(DataError, match="other records"):
         held_out(runs, np.array(["a", "b"]))

@@ -53,7 +53,7 @@ def test_the_papers_recipe_is_its_settings_and_what_is_given_stands_above_it():
     paper = trainer.parse(["--recipe", "paper"])
     assert (paper.epochs, paper.batch_size, paper.learning_rate, paper.schedule) == (200, 128, 1e-3, "constant")
     assert (paper.val_metric, paper.early_stop_metric, paper.patience) == ("f1", "loss", 50)
-    assert (paper.weight_decay, paper.clip_norm, paper.ema, paper.dropout, paper.augment) == (0, None, 0, 0, "none")
+    assert (paper.weight_decay, paper.clip_norm, paper.ema, paper.dropout, paper.augment) == (0, 0, 0, 0, "none")
     assert not paper.padding_aware and paper.class_weights == "none" and departures(paper) == {}
     changed = trainer.parse(["--recipe", "paper", "--dropout", "0.2", "--epochs", "200", "--padding-aware"])
     assert departures(changed) == {"dropout": 0.2, "padding_aware": True}

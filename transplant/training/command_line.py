@@ -206,7 +206,11 @@ def add_optimizer_flags(parser, learning_rate=1e-3):
         help="AdamW's; biases and batch-norm scales and offsets do not decay",
     )
     parser.add_argument(
-        "--clip-norm", type=positive_float, metavar="G", help="largest norm of all gradients together; default: any"
+        "--clip-norm",
+        type=non_negative_float,
+        default=0.0,
+        metavar="G",
+        help="largest norm of all gradients together; 0: any",
     )
     parser.add_argument(
         "--ema",

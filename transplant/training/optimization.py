@@ -23,7 +23,7 @@ class OptimizerSettings:
         weight_decay: share of a weight, times the learning rate, that is taken off
             each step, apart from the gradient; biases, gammas and betas are left
             as they are. Defaults to 0.
-        clip_norm: largest norm of all gradients together. Defaults to None: any.
+        clip_norm: largest norm of all gradients together. Defaults to 0: any.
         ema: decay of the average of the weights, see
             `transplant.training.weight_average`. Defaults to 0: no average.
     """
@@ -32,7 +32,7 @@ class OptimizerSettings:
     schedule: str = "constant"
     warmup_steps: int = 0
     weight_decay: float = 0.0
-    clip_norm: float | None = None
+    clip_norm: float = 0.0
     ema: float = 0.0
 
     @classmethod
@@ -101,7 +101,7 @@ def build_optimizer(settings, total_steps, beta_1=0.9, beta_2=0.999, epsilon=1e-
         "beta_1": beta_1,
         "beta_2": beta_2,
         "epsilon": epsilon,
-        "global_clipnorm": settings.clip_norm and settings.clip_norm / replicas,
+        "global_clipnorm": settings.clip_norm / replicas or None,
     }
     kind = keras.optimizers.AdamW if settings.weight_decay else keras.optimizers.Adam
     if settings.weight_decay:
