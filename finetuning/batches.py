@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from transplant.augmentation.stretches import draw_stretches
+from transplant.training.pipelines import without_autotune
 
 # Trimmed batches are multiples of this many samples long, so that few shapes exist.
 TRIM_STEP = 1024
@@ -87,7 +88,7 @@ def epoch_batches(
         y.set_shape((None,))
         return x, y
 
-    return tf.data.Dataset.range(len(batches)).map(with_shapes, num_parallel_calls=2).prefetch(2)
+    return without_autotune(tf.data.Dataset.range(len(batches)).map(with_shapes, num_parallel_calls=2).prefetch(2))
 
 
 def feature_batches(features, targets, batch_size, seed, epoch):
@@ -102,7 +103,8 @@ def feature_batches(features, targets, batch_size, seed, epoch):
         tf.data.Dataset of (float32 (batch, channels), int32 (batch,)).
     """
     order = np.random.default_rng((seed, _ORDER, epoch)).permutation(len(targets))
-    return tf.data.Dataset.from_tensor_slices((features[order], targets[order])).batch(batch_size).prefetch(2)
+    shuffled = tf.data.Dataset.from_tensor_slices((features[order], targets[order]))
+    return without_autotune(shuffled.batch(batch_size).prefetch(2))
 
 
 def batch_rows(lengths, batch_size, seed, epoch, by_length=False):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from pretraining.frames import BatchReader
 from pretraining.sampler import FrameSampler, Sampling
 from transplant.errors import DataError
+from transplant.training.pipelines import without_autotune
 
 _ending = threading.Event()
 _read_lock = threading.Lock()
@@ -131,10 +132,8 @@ def window_dataset(
         return dict(zip(reader.shapes, frames)), labels
 
     numbers = tf.data.Dataset.range(first_step, first_step + steps)
-    threads = tf.data.Options()
     # Two threads would wait for each other, for Python runs one at a time, and spin meanwhile.
-    threads.threading.private_threadpool_size = 1
-    return numbers.map(read).prefetch(2).with_options(threads)
+    return without_autotune(numbers.map(read).prefetch(2), threads=1)
 
 
 def frame_dataset(store, patients, task, options, *arguments, **keywords):

@@ -15,6 +15,7 @@ from transplant.atomic import atomic_path
 from transplant.errors import DataError, shorten
 from transplant.signals.normalization import Normalization
 from transplant.tasks.task import task_options
+from transplant.training.pipelines import without_autotune
 
 FORMAT = "transplant windows 2"
 _INPUT = "input_"
@@ -91,7 +92,7 @@ class WindowSet:
             labels.set_shape((batch_size, *self.labels.shape[1:]))
             return task.finish(dict(zip(self.inputs, inputs)), labels, options)
 
-        return rows.map(gather).prefetch(1)
+        return without_autotune(rows.map(gather).prefetch(1))
 
     def _take(self, rows):
         return *(array[rows] for array in self.inputs.values()), self.labels[rows]
