@@ -5,6 +5,7 @@ import json
 
 from finetuning import length_only
 from finetuning.comparison_report import write_report
+from finetuning.data import check_classes
 from finetuning.rows import expand_rows
 from finetuning.runs import inner_folds, list_runs, perform, share_of_array, single_folds
 from transplant.datasets.labelled_set import LabelledSet
@@ -37,6 +38,7 @@ def run_comparison(args, starts, log=print):
         last = rows[-1]
         rows.append(dataclasses.replace(last, name=f"{last.name} shuffled labels", shuffled=True))
     data = LabelledSet.load(args.train)
+    check_classes(data)
     evaluated = LabelledSet.load(args.test) if args.test else data
     fingerprints = {"data": data.fingerprint(), "test": args.test and evaluated.fingerprint()}
     fingerprints |= {start.name: start.digest() for start in starts}

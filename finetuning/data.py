@@ -48,6 +48,7 @@ def load_data(args, log=print):
         SplitError: too few records to divide, or a patient in two sets.
     """
     train, validation, test = _load_sets(args, log)
+    check_classes(train)
     name, fingerprint = f"{train.dataset} {train.label_version}", train.fingerprint()
     if (args.fold is None) != (args.folds is None):
         raise OptionError(
@@ -63,7 +64,7 @@ def load_data(args, log=print):
             raise OptionError(f"--fold is 0 to {args.folds - 1} with --folds {args.folds}. Received: {given}")
         if len(set(args.fold)) == args.folds:
             raise OptionError(f"--fold {given} leaves nothing of --folds {args.folds} to train on; leave one out")
-        folds = stratified_folds(train.y, train.group_ids, args.folds, args.split_seed)
+        folds = stratified_folds(train.y, train.group_ids, args.folds, args.split_seed, train.classes)
         held_out = np.unique(np.concatenate([folds[fold][1] for fold in args.fold]))
         rest = np.setdiff1d(np.arange(len(train)), held_out)
         train, test = train.select(rest), train.select(held_out)
@@ -77,7 +78,7 @@ def load_data(args, log=print):
         log(f"Split data into train {shares[0]:.2f}% and validation {shares[1]:.2f}%")
     _check_fit(train, validation, test)
     if args.subset < 1:
-        train = train.select(stratified_subset(train.y, args.subset, args.split_seed))
+        train = train.select(stratified_subset(train.y, args.subset, args.split_seed, train.classes))
     if args.shuffle_labels:
         # Of the validation set too: real labels there would choose the epoch that fits them best.
         log("labels of the training and validation sets are shuffled: this run measures chance")
@@ -131,6 +132,24 @@ def _check_fit(train, validation, test):
     parts = {"training": train, "validation": validation, "test": test}
     for first, second in itertools.combinations((name for name in parts if parts[name] is not None), 2):
         check_disjoint(parts[first].group_ids, parts[second].group_ids, (first, second))
+        check_disjoint(parts[first].record_ids, parts[second].record_ids, (first, second), "record")
+
+
+def check_classes(data):
+    """Refuse a set with records of one class alone, of which nothing can be learned.
+
+    Args:
+        data: `LabelledSet`.
+
+    Raises:
+        DataError: if there are fewer than two classes.
+    """
+    present = np.unique(data.y)
+    if len(present) < 2:
+        raise DataError(
+            f"a classifier needs records of two classes or more. Received: {data.dataset} with {len(data)} of "
+            f"{', '.join(data.classes[index] for index in present)}; give records of the other classes too"
+        )
 
 
 def choose_normalization(mode, train):

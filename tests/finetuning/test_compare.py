@@ -138,6 +138,17 @@ def test_options_behind_the_dashes_are_the_trainers_and_not_the_comparisons(smal
     assert not (tmp_path / "job").exists()
 
 
+def test_one_class_is_refused_before_any_run(small_set, tmp_path, capsys):
+    data = LabelledSet.load(small_set)
+    data.select(np.flatnonzero(data.y == 1)).save(tmp_path / "one.npz")
+    assert (
+        compare.main(["--train", str(tmp_path / "one.npz"), "--init", "random", "--job-dir", str(tmp_path / "job")])
+        == 2
+    )
+    assert "two classes or more" in capsys.readouterr().err
+    assert not (tmp_path / "job").exists()
+
+
 @pytest.mark.slow
 def test_a_comparison_from_the_command_line(small_set, jobs, tmp_path, capsys):
     job = tmp_path / "job"

@@ -1,5 +1,6 @@
 """The fine-tuning command: what it prints, writes and refuses."""
 
+import dataclasses
 import gzip
 import json
 import os
@@ -223,7 +224,19 @@ def test_auc_is_a_column_when_it_is_monitored(small_set, tmp_path):
     assert "auc" in history.columns and history["auc"].between(0, 1).all()
 
 
-@pytest.mark.parametrize("case", ["missing", "truncated", "one patient in two sets", "too few of a class", "fold"])
+BAD_DATA = {
+    "missing": "nowhere.npz",
+    "truncated": "half.npz",
+    "patient in two sets": "a patient must not be in both",
+    "record in two sets": "a record must not be in both",
+    "too few of a class": "~",
+    "one class": "two classes or more",
+    "subset": "a record of every class",
+    "fold": "--fold",
+}
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
 def test_bad_data_gives_one_line_and_status_2(case, small_set, tmp_path, capsys):
     train, options = small_set, []
     if case == "missing":
@@ -231,8 +244,19 @@ def test_bad_data_gives_one_line_and_status_2(case, small_set, tmp_path, capsys)
     elif case == "truncated":
         train = tmp_path / "half.npz"
         train.write_bytes(small_set.read_bytes()[:5000])
-    elif case == "one patient in two sets":
+    elif case == "patient in two sets":
         options = ["--test", str(small_set)]
+    elif case == "record in two sets":
+        data = LabelledSet.load(small_set)
+        others = np.array([f"other {number}" for number in range(len(data))])
+        dataclasses.replace(data, group_ids=others).save(tmp_path / "again.npz")
+        options = ["--test", str(tmp_path / "again.npz")]
+    elif case == "one class":
+        data = LabelledSet.load(small_set)
+        train = tmp_path / "one.npz"
+        data.select(np.flatnonzero(data.y == 1)).save(train)
+    elif case == "subset":
+        options = ["--subset", "0.01"]
     elif case == "too few of a class":
         data = LabelledSet.load(small_set)
         rows = np.concatenate([np.flatnonzero(data.y == 1), np.flatnonzero(data.y == 3)[:1]])
@@ -241,8 +265,7 @@ def test_bad_data_gives_one_line_and_status_2(case, small_set, tmp_path, capsys)
     else:
         options = ["--folds", "4", "--fold", "4"]
     assert run(train, tmp_path / "job", *options) == 2
-    said = {"missing": "nowhere.npz", "truncated": "half.npz", "too few of a class": "~", "fold": "--fold"}
-    assert said.get(case, "S0") in error_line(capsys)
+    assert BAD_DATA[case] in error_line(capsys)
     assert not (tmp_path / "job").exists()
 
 

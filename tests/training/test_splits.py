@@ -113,15 +113,17 @@ def test_too_few_records_for_the_folds():
         stratified_folds(labels([20, 4]), np.arange(24), 1, 0)
 
 
-def test_a_subset_keeps_each_classes_share_and_at_least_one_record():
-    y = labels([100, 40, 3])
+def test_a_subset_keeps_each_classes_share():
+    y = labels([100, 40, 8])
     subset = stratified_subset(y, 0.1, 5)
     assert np.bincount(y[subset]).tolist() == [10, 4, 1]
-    assert stratified_subset(y, 1, 5).tolist() == list(range(143))
+    assert stratified_subset(y, 1, 5).tolist() == list(range(148))
     assert set(subset) <= set(stratified_subset(y, 0.3, 5))
     assert subset.tolist() == stratified_subset(y, 0.1, 5).tolist() != stratified_subset(y, 0.1, 6).tolist()
     with pytest.raises(SplitError, match="at most 1"):
         stratified_subset(y, 1.1, 5)
+    with pytest.raises(SplitError, match=r"a record of every class.*0.05 of the 8 record\(s\) of ~"):
+        stratified_subset(y, 0.05, 5, ["N", "A", "~"])
 
 
 def test_shared_patients_are_named():

@@ -88,13 +88,17 @@ def stratified_folds(y, groups, n_folds, seed, classes=None):
     return [(train.astype(np.int64), test.astype(np.int64)) for train, test in folds]
 
 
-def stratified_subset(y, share, seed):
-    """Return sorted indices of a share of the records: of each class its share, at least one.
+def stratified_subset(y, share, seed, classes=None):
+    """Return sorted indices of a share of the records: of each class its share.
 
     Args:
         y: (records,) class indices.
         share: in (0, 1]; 1 returns every record.
         seed: same seed, same subset. A smaller share is part of a larger one.
+        classes: class names, used in error messages.
+
+    Raises:
+        SplitError: if the share leaves no record of a class.
     """
     y = np.asarray(y)
     if not 0 < share <= 1:
@@ -103,16 +107,23 @@ def stratified_subset(y, share, seed):
     kept = []
     for index in np.unique(y):
         members = rng.permutation(np.flatnonzero(y == index))
-        kept.append(members[: max(1, round(share * len(members)))])
+        count = round(share * len(members))
+        if not count:
+            raise SplitError(
+                f"a subset needs a record of every class. Received: {share:g} of the {len(members)} record(s) of "
+                f"{_class_name(index, classes)}; take more"
+            )
+        kept.append(members[:count])
     return np.sort(np.concatenate(kept)) if kept else np.zeros(0, np.int64)
 
 
-def check_disjoint(groups_a, groups_b, names=("training", "test")):
+def check_disjoint(groups_a, groups_b, names=("training", "test"), what="patient"):
     """Refuse two parts that share a patient.
 
     Args:
         groups_a, groups_b: groups of the records in each part.
         names: what the parts are called in the message.
+        what: what a group is. Defaults to "patient".
 
     Raises:
         SplitError: naming the shared groups.
@@ -121,7 +132,7 @@ def check_disjoint(groups_a, groups_b, names=("training", "test")):
     if len(shared):
         first = ", ".join(shared[:5].tolist()) + (", ..." if len(shared) > 5 else "")
         raise SplitError(
-            f"a patient must not be in both {names[0]} and {names[1]}. Received: {len(shared)} in both ({first}); "
+            f"a {what} must not be in both {names[0]} and {names[1]}. Received: {len(shared)} in both ({first}); "
             "split again by patient"
         )
 
