@@ -74,7 +74,7 @@ def build_parser():
         type=Variant.parse,
         default=[Variant(BEST, BEST)],
         metavar="R",
-        help=f"recipes: {', '.join(RECIPES)}, or one with changes, as in best:ema=0:crop=4096",
+        help=f"recipes: {', '.join(RECIPES)}, or one with changes, as in best:ema=0:crop=4096; NAME=R names it",
     )
     rows.add_argument(
         "--ablate", action="store_true", help="add rows of the first recipe without one of its ingredients each"

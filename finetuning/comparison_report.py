@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from finetuning.choice import choose_rows
+from finetuning.comparison_page import comparison_page
 from finetuning.pooling import held_out, stacked, with_class_offsets, with_temperature
 from finetuning.rows import file_name
 from transplant.atomic import atomic_path
@@ -17,7 +18,7 @@ from transplant.evaluation.paired_test import wilcoxon_signed_rank
 from transplant.evaluation.plots import plot_confusion, plot_macro_f1_comparison
 from transplant.evaluation.predictions import write_predictions
 from transplant.evaluation.report import results_table, write_metrics
-from transplant.evaluation.run_table import markdown_run_table, run_rows, run_table
+from transplant.evaluation.run_table import run_rows, run_table
 from transplant.evaluation.statistics import paired_bootstrap, verdict
 from transplant.evaluation.training_cost import cost_to_epoch
 
@@ -27,9 +28,9 @@ CORRUPTIONS = {"test_flipped": "polarity flipped", "test_mains": "50 Hz mains ad
 def write_report(runs, data, controls, job, log=print, inner_folds=()):
     """Pool and compare finished runs.
 
-    Files: ROW_predictions.csv (mean over the seeds), comparison.json, comparison.md,
-    comparison.png, epochs.png, reliability.png, confusion_ROW.png, and where there is
-    more than one of them pretraining_share.png and subset_share.png.
+    Files: ROW_predictions.csv (mean over the seeds), comparison.json, comparison.md
+    (the page), comparison.png, epochs.png, confusion_ROW.png, reliability_ROW.png, and
+    where there is more than one of them pretraining_share.png and subset_share.png.
 
     Args:
         runs: all `Run`s, row by row; the first row is what the others are compared to.
@@ -67,25 +68,25 @@ def write_report(runs, data, controls, job, log=print, inner_folds=()):
         for name in pooled
         if name != first
     }
-    calibration = _report_calibration(rows, pooled, data, y, job)
+    report = {
+        "metrics": metrics,
+        "changed": changed,
+        "compared_to": first,
+        "differences": differences,
+        "pairs": _pairs(pooled, y, groups, data.classes),
+        "runs": run_rows(of_runs),
+        "calibration": _report_calibration(rows, pooled, data, y, job),
+        "choices": choose_rows(rows, data, inner_folds, log) if len(inner_folds) else [],
+    }
     for name, probabilities in pooled.items():
         _write_row(name, probabilities.mean(axis=0), metrics[name], data, job)
-    _plot(rows, metrics, dict(of_runs), data, job)
-    choices = choose_rows(rows, data, inner_folds, log) if len(inner_folds) else []
-    write_metrics(
-        job / "comparison.json",
-        {
-            "metrics": metrics,
-            "changed": changed,
-            f"difference to {first}": differences,
-            "runs": run_rows(of_runs),
-            "calibration": calibration,
-            "choices": choices,
-        },
-    )
+    figures = _plot(rows, metrics, dict(of_runs), data, job)
+    figures += [f"{kind}_{row.folder}.png" for row in rows if not row.shuffled for kind in ("confusion", "reliability")]
+    write_metrics(job / "comparison.json", report)
     with atomic_path(job / "comparison.md") as temporary:
-        temporary.write_text(markdown_run_table(of_runs) + "\n", encoding="utf-8")
-    log(f"wrote {job / 'comparison.json'}, {job / 'comparison.md'}, figures and pooled predictions")
+        page = comparison_page(report, of_runs, f"{data.dataset} {data.label_version}", figures)
+        temporary.write_text(page, encoding="utf-8")
+    log(f"wrote {job / 'comparison.md'} and .json, figures and pooled predictions")
     return metrics
 
 
@@ -128,6 +129,19 @@ def _difference(first, name, pooled, y, groups, classes, of_runs, log):
     return found
 
 
+def _pairs(pooled, y, groups, classes):
+    """Return the paired difference of macro-F1 of every row to those before it: row -> other row -> difference."""
+    together = {name: np.concatenate(probabilities) for name, probabilities in pooled.items()}
+    names = list(together)
+    return {
+        name: {
+            other: paired_bootstrap(y, together[other], together[name], classes, groups)["macro_f1"]
+            for other in names[:place]
+        }
+        for place, name in enumerate(names)
+    }
+
+
 def _read_run(run):
     """Return the scores and the cost of one run."""
     metrics = json.loads((run.folder / "metrics.json").read_text())
@@ -137,17 +151,17 @@ def _read_run(run):
 
 def _report_calibration(rows, pooled, data, y, job):
     """Return the calibration of every row before and after scaling, and draw it."""
-    found, panels = {}, []
+    found = {}
     for row, runs in rows.items():
         if row.shuffled:
             continue
         scaled = held_out(runs, data.record_ids, change=with_temperature)
-        found[row.name] = {}
+        found[row.name], panels = {}, []
         for what, probabilities in (("as trained", pooled[row.name]), ("temperature of validation", scaled)):
             together = np.concatenate(probabilities)
             found[row.name][what] = calibration_metrics(y, together, data.classes)
-            panels.append((f"{row.name}, {what}", calibration_bins(y, together)))
-    plot_reliability(panels[:4], job / "reliability.png", f"{data.dataset}: reliability")
+            panels.append((what, calibration_bins(y, together)))
+        plot_reliability(panels, job / f"reliability_{row.folder}.png", f"{data.dataset}, {row.name}")
     return found
 
 
@@ -158,6 +172,7 @@ def _write_row(name, probabilities, metrics, data, job):
 
 
 def _plot(rows, metrics, of_runs, data, job):
+    """Draw the figures of all rows together; return their names."""
     plot_macro_f1_comparison(list(metrics.items()), job / "comparison.png", f"{data.dataset}, held-out records")
     histories = [(row.name, [pd.read_csv(run.folder / "history.csv") for run in runs]) for row, runs in rows.items()]
     plot_history_bands(histories, job / "epochs.png", title=f"{data.dataset}: fine-tuning")
@@ -171,9 +186,12 @@ def _plot(rows, metrics, of_runs, data, job):
             series = f"{network}, {row.subset:.0%} of the records"
             by_pretraining.setdefault(series, []).append((row.start.share, values))
         by_subset.setdefault(f"{row.start.name}, {network}", []).append((row.subset, values))
+    figures = ["comparison.png", "epochs.png"]
     for series, plot, file in (
         (by_pretraining, plot_pretraining_share, "pretraining_share.png"),
         (by_subset, plot_subset_share, "subset_share.png"),
     ):
         if any(len({share for share, _ in points}) > 1 for points in series.values()):
             plot(list(series.items()), job / file)
+            figures.append(file)
+    return figures

@@ -39,12 +39,13 @@ class Variant:
     def parse(cls, text):
         """Return what `RECIPE` or `RECIPE:option=value:option=value` stands for, such as `best:ema=0:crop=4096`.
 
-        Options that are switches take yes and no, as in `best:padding-aware=no`.
+        `NAME=` before it names the variant. Options that are switches take yes and no, as in `best:padding-aware=no`.
 
         Raises:
             argparse.ArgumentTypeError: if there is no such recipe, or a change is none.
         """
         recipe, *settings = text.split(":")
+        name, _, recipe = recipe.rpartition("=")
         if recipe not in RECIPES:
             raise argparse.ArgumentTypeError(f"recipes are {', '.join(RECIPES)}, not {recipe or 'nothing'}")
         changes = []
@@ -57,7 +58,7 @@ class Variant:
                     f"not {setting or 'nothing'}"
                 )
             changes += _option(option.replace("-", "_"), value)
-        return cls(text, recipe, tuple(changes))
+        return cls(name or text, recipe, tuple(changes))
 
     def options(self):
         """Return the variant's options of `finetuning.trainer`, a list of text."""

@@ -24,6 +24,7 @@ def test_a_variant_is_a_recipe_and_options_of_the_trainer():
     assert options.recipe == BEST
     assert departures(options) == {"ema": 0, "padding_aware": False, "by_length": False, "augment": "scale,shift"}
     assert Variant.parse("paper") == Variant("paper", "paper")
+    assert Variant.parse("plain=best:ema=0") == Variant("plain", "best", ("--ema", "0"))
     for text in ("nonsense", "best:ema", "best:nonsense=1", "best:ema=", ":ema=0"):
         with pytest.raises(argparse.ArgumentTypeError):
             Variant.parse(text)

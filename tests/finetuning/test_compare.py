@@ -164,9 +164,9 @@ def test_a_comparison_from_the_command_line(small_set, jobs, tmp_path, capsys):
         assert row in output
     # Same seed, same folds, same start: the difference of a row to its twin is exactly nothing.
     report = json.loads((job / "comparison.json").read_text())
-    twin = report["difference to random"]["again"]["macro_f1"]
+    twin = report["differences"]["again"]["macro_f1"]
     assert (twin["difference"], twin["low"], twin["high"]) == (0, 0, 0)
-    assert report["difference to random"]["again"]["wilcoxon"]["p"] is None
+    assert report["differences"]["again"]["wilcoxon"]["p"] is None
     data = LabelledSet.load(small_set)
     pooled = read_predictions(job / "random_predictions.csv")
     assert pooled["record_names"] == data.record_ids.tolist()
@@ -175,7 +175,7 @@ def test_a_comparison_from_the_command_line(small_set, jobs, tmp_path, capsys):
         assert sorted(part["record_names"]) == sorted(data.record_ids[test].tolist())
     timing = pd.read_csv(job / "random" / "seed_2024" / "fold_0" / "timing.csv")
     assert len(timing) == 1 and report["runs"][0]["epochs_to_best"]["mean"] == 1
-    for file in ("comparison.png", "epochs.png", "reliability.png", "comparison.md"):
+    for file in ("comparison.png", "epochs.png", "reliability_random.png", "comparison.md"):
         assert (job / file).stat().st_size > 100
     # Finished runs are kept; another budget is refused.
     finished = job / "random" / "seed_2024" / "fold_0" / "metrics.json"

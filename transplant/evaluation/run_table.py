@@ -64,7 +64,7 @@ def run_rows(rows):
         if any(set(run["f1"]) != set(classes) for run in runs):
             raise DataError(f"{name}: the runs of a row have the same classes. Received: others in some")
         summary = {"name": str(name), "runs": len(runs), "macro_f1": _summary(name, runs, "macro_f1")}
-        summary["f1"] = {label: mean_and_std([run["f1"][label] for run in runs]) for label in _paper_order(classes)}
+        summary["f1"] = {label: mean_and_std([run["f1"][label] for run in runs]) for label in paper_order(classes)}
         for entry in ("challenge_f1", "accuracy", *(entry for entry, _, _ in _COSTS)):
             summary[entry] = _summary(name, runs, entry)
         summaries.append(summary | {"spread": SPREAD_NOTE})
@@ -92,15 +92,28 @@ def run_table(rows):
 
 def markdown_run_table(rows):
     """Lay out a comparison as a Markdown table; cells and rows as in `run_table`."""
-    header, *body = _lines(run_rows(rows), " ± ")
-    lines = [header, ["---", *("---:" for _ in header[1:])], *body]
-    table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    table = markdown_table(_lines(run_rows(rows), " ± "))
     return f"{table}\n\n{SPREAD_NOTE.replace('+-', '±')}"
+
+
+def markdown_table(lines):
+    """Return lines of cells, the header first, as a Markdown table with the numbers flush right."""
+    header, *body = lines
+    lines = [header, ["---", *("---:" for _ in header[1:])], *body]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def paper_order(classes):
+    """Return the classes as a list with N, A, O and ~ first, as the paper lists them, if N is among them."""
+    classes = list(classes)
+    if "N" not in classes:
+        return classes
+    return [label for label in _PAPER_ORDER if label in classes] + [c for c in classes if c not in _PAPER_ORDER]
 
 
 def _lines(summaries, plus_minus):
     """Return header and body cells; columns that no row has are left out."""
-    classes = _paper_order(dict.fromkeys(label for summary in summaries for label in summary["f1"]))
+    classes = paper_order(dict.fromkeys(label for summary in summaries for label in summary["f1"]))
     columns = [("F1", 3, lambda summary: summary["macro_f1"])]
     columns += [(label, 3, lambda summary, label=label: summary["f1"].get(label)) for label in classes]
     known = [
@@ -133,11 +146,3 @@ def _summary(name, runs, entry):
             f"{name}: the runs of a row are measured alike. Received: {entry} of {len(known)} of {len(values)} runs"
         )
     return mean_and_std(known)
-
-
-def _paper_order(classes):
-    """Return the classes with N, A, O and ~ first, as the paper lists them, if N is among them."""
-    classes = list(classes)
-    if "N" not in classes:
-        return classes
-    return [label for label in _PAPER_ORDER if label in classes] + [c for c in classes if c not in _PAPER_ORDER]

@@ -1,0 +1,91 @@
+"""The report of a comparison, on runs whose predictions are made up."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score
+
+from finetuning.comparison_report import write_report
+from finetuning.rows import Start, expand_rows
+from finetuning.runs import inner_folds, list_runs, single_folds
+from finetuning.variants import Variant
+from transplant.datasets.labelled_set import LabelledSet
+from transplant.evaluation.predictions import write_predictions
+from transplant.training.splits import stratified_folds
+
+FOLDS = 4
+
+
+def make_up(data, parts, job):
+    """Return the runs of two rows, the second better, with all files that a report reads."""
+    starts = [Start("weak", share=0.0), Start("strong", share=1.0)]
+    rows = expand_rows(starts, ["resnet18"], [Variant("best", "best")], [1.0])
+    held = [test for _, test in stratified_folds(data.y, data.group_ids, FOLDS, 0)]
+    runs = list_runs(rows, [1], parts, job)
+    for number, run in enumerate(runs):
+        run.folder.mkdir(parents=True)
+        rng = np.random.default_rng(number)
+        members = np.concatenate([held[fold] for fold in run.folds])
+        for name in ("test", "val", "test_flipped", "test_mains"):
+            scores = rng.normal(size=(len(members), 4))
+            scores[np.arange(len(members)), data.y[members]] += 0.5 if run.row.name == "weak" else 3
+            probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+            names, labels = data.record_ids[members].tolist(), np.eye(4)[data.y[members]]
+            write_predictions(run.folder / f"{name}_predictions.csv", names, labels, probabilities, data.classes)
+        found = {"macro_f1": 0.1 * number, "f1": dict.fromkeys(data.classes, 0.1 * number), "accuracy": 0.5}
+        (run.folder / "metrics.json").write_text(json.dumps({"best_epoch": 2, "test": found}))
+        pd.DataFrame({"epoch": [1, 2], "f1": [0.1, 0.2 + 0.01 * number]}).to_csv(
+            run.folder / "history.csv", index=False
+        )
+        pd.DataFrame({"epoch": [1, 2], "cpu_seconds": [30.0, 60.0]}).to_csv(run.folder / "timing.csv", index=False)
+    return runs, held
+
+
+@pytest.fixture
+def data(small_set):
+    return LabelledSet.load(small_set)
+
+
+def test_a_page_with_all_tables_and_figures(data, tmp_path):
+    runs, _ = make_up(data, single_folds(FOLDS), tmp_path)
+    control = np.tile(np.eye(4)[1], (len(data), 1))
+    lines = []
+    write_report(runs, data, {"length only": control}, tmp_path, lines.append)
+    report = json.loads((tmp_path / "comparison.json").read_text())
+    page = (tmp_path / "comparison.md").read_text()
+    assert report["compared_to"] == "weak"
+    # What stands in the tables is scikit-learn's macro-F1 of the pooled predictions.
+    pooled = pd.read_csv(tmp_path / "strong_predictions.csv")
+    assert pooled["record_name"].tolist() == data.record_ids.tolist()
+    guess = pooled[[f"prob_{label}" for label in data.classes]].to_numpy().argmax(axis=1)
+    expected = f1_score(data.y, guess, average="macro")
+    assert report["metrics"]["strong"]["macro_f1"] == pytest.approx(expected)
+    interval = report["metrics"]["strong"]["intervals"]["macro_f1"]
+    assert f"| strong | {expected:.3f} [{interval['low']:.3f}, {interval['high']:.3f}] |" in page
+    assert report["pairs"]["strong"]["weak"] == report["differences"]["strong"]["macro_f1"]
+    assert report["pairs"]["length only"].keys() == {"weak", "strong"}
+    assert report["choices"] == [] and "inner folds" not in page
+    assert "1.5" in page  # CPU minutes to the best epoch
+    for figure in (
+        "comparison",
+        "epochs",
+        "confusion_weak",
+        "reliability_weak",
+        "reliability_strong",
+        "pretraining_share",
+    ):
+        assert f"![{figure}.png]({figure}.png)" in page and (tmp_path / f"{figure}.png").stat().st_size > 1000
+    assert any("strong against weak" in line and "better" in line for line in lines)
+
+
+def test_inner_folds_report_what_they_choose(data, tmp_path):
+    runs, held = make_up(data, inner_folds(FOLDS), tmp_path)
+    lines = []
+    write_report(runs, data, {}, tmp_path, lines.append, held)
+    choices = json.loads((tmp_path / "comparison.json").read_text())["choices"]
+    assert [choice["fold"] for choice in choices] == [0, 1, 2, 3]
+    assert {choice["chosen"] for choice in choices} == {"strong"}
+    assert "Rows that the inner folds choose" in (tmp_path / "comparison.md").read_text()
+    assert any("pooled, 2 times each" in line for line in lines)
