@@ -180,8 +180,13 @@ def checkpoints_at(job, shares):
 
 
 def _passes(job):
-    """Return how much of the patients a pretraining run visited, at most 1."""
+    """Return how much of the patients a pretraining run visited, at most 1; refuse runs on a file of windows."""
     options = json.loads((job / "config.json").read_text())["options"]
+    if options["steps_per_epoch"] is None:
+        raise OptionError(
+            f"{job}: the share of the patients that an epoch has seen is known of jobs that stream recordings. "
+            "Received: a job trained on a file of windows, every epoch of which sees all patients"
+        )
     patients = len(read_weights(job / "backbone.npz").description.data["training_patients"])
     drawn = options["epochs"] * options["steps_per_epoch"] * options["batch_size"]
     return min(drawn / (patients * options["samples_per_patient"]), 1.0) * options["patient_fraction"]

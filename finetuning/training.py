@@ -195,6 +195,15 @@ def _check_ingredients(args):
             f"--second-weights-file stands beside --weights-file, with --arch {FUSION}. Received: --arch {args.arch}, "
             f"--weights-file {args.weights_file or 'none'}"
         )
+    if args.second_weights_file:
+        branches = [
+            read_weights(path).description.architecture for path in (args.weights_file, args.second_weights_file)
+        ]
+        if branches[0] == branches[1]:
+            raise OptionError(
+                f"--weights-file and --second-weights-file start one branch each. Received: two of {branches[0]}; "
+                "give one of the 1-D and one of the 2-D network"
+            )
     if args.freeze_backbone and (not args.weights_file or (args.arch == FUSION and not args.second_weights_file)):
         raise OptionError(
             "--freeze-backbone needs a pretrained backbone, of a fusion two. Received: too few weights files"

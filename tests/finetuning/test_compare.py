@@ -1,6 +1,7 @@
 """Comparisons: rows, runs, pooled predictions, controls, budgets that do not mix."""
 
 import json
+import shutil
 import types
 
 import numpy as np
@@ -72,6 +73,15 @@ def test_an_epochs_weights_know_their_share_of_the_patients(jobs):
     starts = checkpoints_at(jobs / "one", (0.01, 0.5, 1.0))
     assert [(start.name, start.share) for start in starts] == [("12%", 0.125), ("25%", 0.25), ("50%", 0.5)]
     assert starts[0].files == (str(jobs / "one" / "epoch_01" / "weights.npz"),)
+
+
+def test_epochs_over_a_file_of_windows_are_no_share_of_the_patients(jobs, tmp_path):
+    job = shutil.copytree(jobs / "one", tmp_path / "job")
+    config = json.loads((job / "config.json").read_text())
+    config["options"]["steps_per_epoch"] = None
+    (job / "config.json").write_text(json.dumps(config))
+    with pytest.raises(OptionError, match="trained on a file of windows"):
+        checkpoints_at(job, (1.0,))
 
 
 def test_hypotheses_are_comparisons(jobs):

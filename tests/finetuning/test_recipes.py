@@ -113,6 +113,12 @@ def test_a_slower_backbone_moves_less_and_the_stem_waits_for_its_epoch(backbones
     assert late == [0, 0], "with one epoch to each part, the head alone learns in the first"
 
 
+def test_a_fusion_wants_a_backbone_of_each_branch(backbones, small_set, tmp_path, capsys):
+    files = ["--weights-file", str(backbones / "resnet18"), "--second-weights-file", str(backbones / "resnet18")]
+    assert run(small_set, tmp_path / "job", "--arch", "fusion", *files) == 2
+    assert "start one branch each. Received: two of resnet18" in capsys.readouterr().err
+
+
 def test_a_fusion_starts_from_two_backbones(backbones, small_set, tmp_path, capsys):
     files = ["--weights-file", str(backbones / "resnet18"), "--second-weights-file", str(backbones / "resnet18_2d")]
     assert run(small_set, tmp_path / "job", "--arch", "fusion", "--epochs", "1", *files) == 0
