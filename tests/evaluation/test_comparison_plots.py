@@ -47,6 +47,15 @@ def test_runs_that_stopped_leave_a_dashed_mean_of_the_others(tmp_path):
     assert "dashed: some runs had stopped" in figure.axes[0].get_xlabel()
 
 
+def test_many_rows_have_no_bands_and_can_be_told_apart(tmp_path):
+    rows = [(f"row {number}", [history([0.1 * number, 0.2])]) for number in range(8)]
+    figure = plots.plot_history_bands(rows, tmp_path / "bands.png")
+    (axes,) = figure.axes
+    assert len(axes.collections) == 0 and "band" not in axes.get_xlabel()
+    assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 8
+    assert not texts_overlap(figure)
+
+
 def test_bands_of_nothing_are_refused(tmp_path):
     with pytest.raises(DataError, match="a: a band is made of"):
         plots.plot_history_bands([("a", [])], tmp_path / "bands.png")

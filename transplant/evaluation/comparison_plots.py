@@ -22,13 +22,16 @@ _COLUMNS = {
 _DODGE = 0.012  # of the x axis, between series, so that error bars do not hide one another
 _CLOSE_TICKS = 0.075  # of the x axis; labels nearer than this stand on two lines
 _LINE_POINTS = 18
+_MOST_BANDS = 4
+_LINES = ("-", ":", "-.")  # of the first six rows, the next six, ..
 
 
 def plot_history_bands(rows, path, column="f1", title="Fine-tuning"):
     """Plot a history column over epochs: the mean of several runs in a band from their least to their greatest.
 
     The line is dashed from where some run of a row had stopped: it is the mean
-    of those that went on, which were often the better ones.
+    of those that went on, which were often the better ones. More than four rows
+    have no bands, which would hide one another, and their names stand beside.
 
     Args:
         rows: sequence of (name, histories); histories are pandas.DataFrames with
@@ -45,29 +48,34 @@ def plot_history_bands(rows, path, column="f1", title="Fine-tuning"):
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure(7.5, 4.6)
+    banded = len(rows) <= _MOST_BANDS
+    figure = new_figure(7.5 if banded else 10.5, 4.6)
     axes = figure.subplots()
     stopped = False
-    for (name, histories), (colour, _) in zip(rows, _styles(rows)):
+    for number, ((name, histories), (colour, _)) in enumerate(zip(rows, _styles(rows))):
         epochs, values = _by_epoch(name, list(histories), column)
         mean = np.nanmean(values, axis=0)
-        axes.fill_between(
-            epochs, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=colour, alpha=0.18, linewidth=0
-        )
+        if banded:
+            axes.fill_between(
+                epochs, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=colour, alpha=0.18, linewidth=0
+            )
+        line = _LINES[number // len(SERIES_STYLES) % len(_LINES)]
         complete = next(iter(np.flatnonzero(np.isnan(values).any(axis=0))), len(epochs))
-        axes.plot(epochs[:complete], mean[:complete], color=colour, linewidth=1.9, label=_label(name, [len(values)]))
+        label = _label(name, [len(values)])
+        axes.plot(epochs[:complete], mean[:complete], line, color=colour, linewidth=1.9, label=label)
         if complete < len(epochs):
             stopped = True
             start = max(complete - 1, 0)
             axes.plot(epochs[start:], mean[start:], "--", color=colour, linewidth=1.3)
     note = "; dashed: some runs had stopped" if stopped else ""
-    axes.set_xlabel(f"Epoch\n(line: mean, band: minimum to maximum of the runs{note})", fontsize=11)
+    drawn = "line: mean, band: minimum to maximum" if banded else "mean"
+    axes.set_xlabel(f"Epoch\n({drawn} of the runs{note})", fontsize=11)
     axes.set_ylabel(_COLUMNS.get(column, column), fontsize=11)
     axes.set_title(title, fontsize=13)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     axes.margins(x=0.02)
     tidy_axes(axes)
-    axes.legend(fontsize=10, framealpha=0.9)
+    axes.legend(fontsize=10, framealpha=0.9, **({} if banded else {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}))
     return save_figure(figure, path)
 
 
