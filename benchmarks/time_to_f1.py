@@ -10,7 +10,7 @@ import tempfile
 from transplant.training.command_line import fraction, make_parser, positive_int, run, seed
 
 DESCRIPTION = """\
-CPU minutes (all threads, validation and checkpoints included) until the
+CPU minutes (all threads, validation and earlier checkpoints included) until the
 validation macro-F1 reaches what the paper's recipe ends with, fold by fold:
 the best weights of `--recipe paper` set the mark, and each recipe is timed to
 the first epoch that reaches it. Runs are processes of finetuning.trainer on

@@ -19,7 +19,7 @@ def choose_rows(rows, data, folds, log=print):
     otherwise choose by chance.
 
     Args:
-        rows: dict `Row` -> its `Run`s, of `finetuning.runs.inner_folds`.
+        rows: dict `Row` -> its `Run`s, of `finetuning.runs.inner_folds`; those on shuffled labels are no candidates.
         data: `LabelledSet` that the folds divide.
         folds: list of int64 arrays, the records of each fold.
         log: function that takes a line.
@@ -35,7 +35,7 @@ def choose_rows(rows, data, folds, log=print):
     choices = []
     for fold, held in enumerate(folds):
         outer = set(data.record_ids[held].tolist())
-        found = {row.name: _inner_predictions(runs, fold, outer) for row, runs in rows.items()}
+        found = {row.name: _inner_predictions(runs, fold, outer) for row, runs in rows.items() if not row.shuffled}
         scores = {
             name: macro_f1(y, probabilities.argmax(axis=1), len(data.classes))
             for name, (y, probabilities, _) in found.items()

@@ -117,13 +117,13 @@ def compare(args):
     from transplant.training.quiet_start import start_tensorflow
 
     start_tensorflow()
-    from finetuning.comparison import check_trainer_options, run_comparison
+    from finetuning.comparison import check_trainer_options, run_comparison, trainer_options
     from finetuning.presets import preset_starts
     from finetuning.rows import Start
 
-    if args.ablate:
-        args.recipe = [*args.recipe, *leave_one_out(args.recipe[0].recipe)]
     check_trainer_options(args)
+    if args.ablate:
+        args.recipe = [*args.recipe, *leave_one_out(args.recipe[0], trainer_options(args))]
     if args.preset:
         args.arch = args.arch or list(PRESETS[args.preset].archs)
         starts = preset_starts(args.preset, args.init)

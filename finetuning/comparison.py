@@ -14,6 +14,23 @@ from transplant.training.job import open_job
 from transplant.training.progress import Progress
 from transplant.training.splits import stratified_folds
 
+# Options of the trainer that the comparison sets: a run on another division would be pooled with the wrong records.
+_DECIDED = frozenset(
+    (
+        *(
+            "--train",
+            "--val",
+            "--test",
+            "--val-size",
+            "--folds",
+            "--fold",
+            "--split-seed",
+            "--subset",
+            "--shuffle-labels",
+        ),
+        *("--weights-file", "--second-weights-file", "--arch", "--recipe", "--seed", "--job-dir", "--resume"),
+    )
+)
 # What may differ when a comparison goes on, or is divided: it changes no run.
 _FREE = frozenset({"job_dir", "job_array"})
 
@@ -41,7 +58,7 @@ def run_comparison(args, starts, log=print):
     check_classes(data)
     evaluated = LabelledSet.load(args.test) if args.test else data
     fingerprints = {"data": data.fingerprint(), "test": args.test and evaluated.fingerprint()}
-    fingerprints |= {start.name: start.digest() for start in starts}
+    fingerprints["weights"] = [[start.name, start.digest()] for start in starts]
     recipes = [variant.options() for variant in args.recipe]
     options = vars(args) | {"recipe": recipes, "fingerprints": fingerprints}
     job = open_job(args.job_dir, "finetuning.compare", json.loads(json.dumps(options)), resume=True, free=_FREE)
@@ -96,8 +113,7 @@ def check_trainer_options(args):
     """
     from finetuning.trainer import parse
 
-    decided = {"--seed", "--fold", "--job-dir", "--resume", "--weights-file", "--arch", "--recipe", "--subset"}
-    wrong = [option for option in args.trainer_options if option.partition("=")[0] in decided]
+    wrong = [option for option in args.trainer_options if option.partition("=")[0] in _DECIDED]
     if wrong:
         raise OptionError(f"options after -- are the same for all runs. Received: {', '.join(wrong)}; leave them out")
     for variant in args.recipe:

@@ -42,7 +42,7 @@ class Start:
         name, _, spec = text.rpartition("=")
         if spec == RANDOM:
             return cls(name or RANDOM, share=0.0)
-        spec, _, share = spec.rpartition("@") if re.search(r"@[\d.]+$", spec) else (spec, "", "")
+        spec, _, share = spec.rpartition("@") if re.search(r"@(\d+\.?\d*|\.\d+)$", spec) else (spec, "", "")
         paths = [pathlib.Path(part) for part in spec.split("+")]
         for path in paths:
             if not path.exists() and not path.with_name(f"{path.name}.index").is_file():
@@ -135,7 +135,7 @@ def expand_rows(starts, archs, variants, subsets):
             parts.append(f"{subset:.0%}" if len(subsets) > 1 else "")
             rows.append(Row(" ".join(filter(None, parts)), start, arch, variant, subset))
     folders = [row.folder for row in rows]
-    if len(set(folders)) < len(folders):
+    if len(set(folders)) < len(folders) or any(not folder.strip(".") for folder in folders):
         raise OptionError(f"rows need names of their own. Received: {', '.join(folders)}; write NAME=W")
     return rows
 
@@ -165,7 +165,8 @@ def checkpoints_at(job, shares):
         OptionError: if the folder holds no epochs.
     """
     job = pathlib.Path(job)
-    epochs = sorted(path.parent for path in job.glob("epoch_*/weights.npz"))
+    # As text, epoch_100 would stand before epoch_99.
+    epochs = sorted((path.parent for path in job.glob("epoch_*/weights.npz")), key=lambda path: int(path.name[6:]))
     if not epochs or not (job / "history.csv").is_file():
         raise OptionError(
             f"{job}: a pretraining job with epoch_NN/weights.npz is needed. Received: none; check the path"
@@ -175,7 +176,7 @@ def checkpoints_at(job, shares):
     starts = []
     for folder in chosen:
         share = min(epoch_share(folder / "weights.npz") * coverage, 1.0)
-        starts.append(Start(f"{share:.0%}", (str(folder / "weights.npz"),), share))
+        starts.append(Start(f"{100 * share:.3g}%", (str(folder / "weights.npz"),), share))
     return starts
 
 

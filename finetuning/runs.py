@@ -42,7 +42,12 @@ def list_runs(rows, seeds, parts, job):
         seeds: list of seeds.
         parts: what the runs hold out: `single_folds`, `inner_folds`, or [()] where there is a test set.
         job: folder of the comparison.
+
+    Raises:
+        OptionError: if a seed is given twice.
     """
+    if len(set(seeds)) < len(seeds):
+        raise OptionError(f"a run counts once. Received: --seeds {' '.join(map(str, seeds))}; give each seed once")
     return [
         Run(
             row,
@@ -93,8 +98,9 @@ def perform(run, options):
     """
     if run.is_finished:
         return
-    command = [sys.executable, "-m", "finetuning.trainer", "--resume", "--job-dir", run.folder, *run.row.options()]
-    command += [*options, "--seed", run.seed, *(("--fold", *run.folds) if run.folds else ())]
+    # What a row says of itself stands above what all share.
+    command = [sys.executable, "-m", "finetuning.trainer", "--resume", "--job-dir", run.folder, *options]
+    command += [*run.row.options(), "--seed", run.seed, *(("--fold", *run.folds) if run.folds else ())]
     run.folder.mkdir(parents=True, exist_ok=True)
     log = run.folder / "log.txt"
     with open(log, "a", encoding="utf-8") as output:

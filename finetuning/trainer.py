@@ -131,9 +131,9 @@ def _add_ingredients(parser):
     )
     data.add_argument(
         "--crop",
-        type=positive_int,
+        type=non_negative_int,
         metavar="N",
-        help="train on random stretches of N samples, validate and test on whole records [recipe]",
+        help="train on random stretches of N samples, validate and test on whole records; 0: on whole ones [recipe]",
     )
     data.add_argument(
         "--padding-aware",

@@ -1,5 +1,7 @@
 """The fine-tuning run itself, from the labelled set to the report; reads top to bottom."""
 
+import time
+
 import keras
 import numpy as np
 import pandas as pd
@@ -98,18 +100,19 @@ def run_finetuning(args, job, log=print):
     inputs, lengths = data.train.standardized(normalization), data.train.lengths
     targets = data.train.y.astype(np.int32)
     held_out = data.validation and data.validation.standardized(normalization)
-    trained = model
+    trained, clock, cpu_clock = model, time.monotonic(), time.process_time()
     if args.freeze_backbone and not augmentation and not args.crop:
         log("the backbone is frozen and nothing is augmented: its features are computed once")
         trained, features_of = head_alone(model, args.batch_size)
         inputs, held_out = features_of(inputs), held_out is not None and features_of(held_out)
+    spent_before = time.monotonic() - clock, time.process_time() - cpu_clock
 
     def batches(epoch):
         if trained is not model:
             return feature_batches(inputs, targets, args.batch_size, args.seed, epoch)
         return epoch_batches(
-            inputs, targets, lengths, args.batch_size, args.seed, epoch, augmentation, args.crop, args.by_length,
-            data.train.sampling_rate_hz,
+            inputs, targets, lengths, args.batch_size, args.seed, epoch, augmentation, args.crop or None,
+            args.by_length, data.train.sampling_rate_hz,
         )  # fmt: skip
 
     def validate():
@@ -122,6 +125,7 @@ def run_finetuning(args, job, log=print):
         dataset_of_epoch=batches,
         validate=validate if data.validation is not None else None,
         trained=trained,
+        spent_before=spent_before,
         monitor=args.val_metric,
         stop_metric=stop_metric,
         patience=args.patience,

@@ -65,23 +65,31 @@ class Variant:
         return ["--recipe", self.recipe, *self.changes]
 
 
-def leave_one_out(recipe=BEST):
-    """Return the recipe's `Variant`s without one of its ingredients each, which is then as in the paper's.
+def leave_one_out(variant, shared=()):
+    """Return `Variant`s without one of its ingredients each, which is then as in the paper's recipe.
 
     Args:
-        recipe: a key of `RECIPES`. Defaults to "best".
+        variant: `Variant`.
+        shared: options of `finetuning.trainer` that hold for every variant, a list of text. Defaults to none.
 
     Raises:
-        OptionError: if the recipe is the paper's, which has no ingredient.
+        OptionError: if it has no ingredient, as the paper's recipe.
     """
+    from finetuning.trainer import parse
+
+    options = parse([*shared, *variant.options()])
     variants = []
     for ingredient, names in INGREDIENTS.items():
-        changed = [name for name in names if RECIPES[recipe][name] != RECIPES[PAPER][name]]
-        changes = [part for name in changed for part in _option(name, RECIPES[PAPER][name])]
+        present = [name for name in names if getattr(options, name) != RECIPES[PAPER][name]]
+        changes = [part for name in present for part in _option(name, RECIPES[PAPER][name])]
         if changes:
-            variants.append(Variant(f"{recipe} without {ingredient}", recipe, tuple(changes)))
+            name = f"{variant.name} without {ingredient}"
+            variants.append(Variant(name, variant.recipe, (*variant.changes, *changes)))
     if not variants:
-        raise OptionError(f"--ablate leaves out what the paper's recipe does not have. Received: --recipe {recipe}")
+        raise OptionError(
+            f"--ablate leaves out what the paper's recipe does not have. Received: --recipe {variant.name}, which has "
+            "nothing more"
+        )
     return variants
 
 
@@ -89,5 +97,8 @@ def _option(name, value):
     """Return a change as arguments of the trainer."""
     flag = name.replace("_", "-")
     if isinstance(RECIPES[BEST][name], bool):
-        return (f"--{flag}",) if value in (True, "yes") else (f"--no-{flag}",)
+        switches = {True: f"--{flag}", "yes": f"--{flag}", False: f"--no-{flag}", "no": f"--no-{flag}"}
+        if value not in switches:
+            raise argparse.ArgumentTypeError(f"{flag} is yes or no, not {value}")
+        return (switches[value],)
     return (f"--{flag}", str(value))

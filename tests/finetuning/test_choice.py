@@ -1,6 +1,8 @@
 """Variants of recipes, inner folds, and what they choose."""
 
 import argparse
+import subprocess
+import types
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from finetuning.choice import choose_rows
 from finetuning.pooling import held_out
 from finetuning.recipes import BEST, PAPER, RECIPES, departures
 from finetuning.rows import Start, expand_rows
-from finetuning.runs import inner_folds, list_runs
+from finetuning.runs import inner_folds, list_runs, perform
 from finetuning.variants import INGREDIENTS, Variant, leave_one_out
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import OptionError
@@ -25,13 +27,13 @@ def test_a_variant_is_a_recipe_and_options_of_the_trainer():
     assert departures(options) == {"ema": 0, "padding_aware": False, "by_length": False, "augment": "scale,shift"}
     assert Variant.parse("paper") == Variant("paper", "paper")
     assert Variant.parse("plain=best:ema=0") == Variant("plain", "best", ("--ema", "0"))
-    for text in ("nonsense", "best:ema", "best:nonsense=1", "best:ema=", ":ema=0"):
+    for text in ("nonsense", "best:ema", "best:nonsense=1", "best:ema=", ":ema=0", "best:by-length=true"):
         with pytest.raises(argparse.ArgumentTypeError):
             Variant.parse(text)
 
 
 def test_leaving_everything_out_is_the_papers_recipe():
-    variants = leave_one_out(BEST)
+    variants = leave_one_out(Variant(BEST, BEST))
     together = [option for variant in variants for option in variant.changes]
     left = {name for name in RECIPES[PAPER] if RECIPES[PAPER][name] != RECIPES[BEST][name]}
     changed = departures(trainer.parse(["--recipe", BEST, *together]))
@@ -42,7 +44,28 @@ def test_leaving_everything_out_is_the_papers_recipe():
         (ingredient,) = [name for name in INGREDIENTS if variant.name == f"best without {name}"]
         assert set(departures(trainer.parse(variant.options()))) <= set(INGREDIENTS[ingredient])
     with pytest.raises(OptionError, match="what the paper's recipe does not have"):
-        leave_one_out(PAPER)
+        leave_one_out(Variant(PAPER, PAPER))
+
+
+def test_a_changed_recipe_keeps_its_changes_when_an_ingredient_is_left_out():
+    variants = {variant.name: variant for variant in leave_one_out(Variant.parse("mine=best:crop=512:ema=0"))}
+    assert "mine without weight average" not in variants
+    without = departures(trainer.parse(variants["mine without augmentation"].options()))
+    assert without == {"augment": "none", "crop": 512, "ema": 0}
+    assert departures(trainer.parse(variants["mine without crops"].options())) == {"ema": 0}
+    shared = leave_one_out(Variant(BEST, BEST), ["--label-smoothing", "0.1"])
+    assert "best without label smoothing" in [variant.name for variant in shared]
+
+
+def test_what_a_row_says_stands_above_what_all_share(tmp_path, monkeypatch):
+    commands = []
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **_: commands.append(command) or types.SimpleNamespace(returncode=0)
+    )
+    rows = expand_rows([Start("random", share=0.0)], ["resnet18"], [Variant.parse("short=best:epochs=5")], [1.0])
+    perform(list_runs(rows, [1], [(0, 1)], tmp_path)[0], ["--epochs", "20", "--augment", "scale"])
+    options = trainer.parse(commands[0][3:])
+    assert (options.epochs, options.augment, options.fold) == (5, "scale", [0, 1])
 
 
 def test_every_outer_fold_has_two_inner_runs_and_every_record_is_held_out_twice():

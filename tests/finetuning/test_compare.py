@@ -44,7 +44,11 @@ def test_initial_weights_are_named_and_checked(jobs):
     assert Start.parse(f"a={jobs / 'one'}@0.1") == Start("a", (backbone,), 0.1)
     both = Start.parse(f"{jobs / 'one'}+{jobs / 'two'}")
     assert both.name == "one+two" and len(both.files) == 2 and both.architectures() == {"fusion"}
-    for text, said in (("nowhere.npz", "nowhere"), (f"{jobs / 'one'}@0", "above 0")):
+    for text, said in (
+        ("nowhere.npz", "nowhere"),
+        (f"{jobs / 'one'}@0", "above 0"),
+        (f"{jobs / 'one'}@1.2.3", "no such weights file"),
+    ):
         with pytest.raises(OptionError, match=said):
             Start.parse(text)
 
@@ -64,6 +68,8 @@ def test_rows_are_the_combinations_that_fit(jobs):
         expand_rows(starts, ["resnet18"], BEST, [1.0])
     with pytest.raises(OptionError, match="names of their own"):
         expand_rows([starts[0]] * 2, ["resnet18"], BEST, [1.0])
+    with pytest.raises(OptionError, match="names of their own"):
+        expand_rows([Start("..", share=0.0)], ["resnet18"], BEST, [1.0])
 
 
 def test_an_epochs_weights_know_their_share_of_the_patients(jobs):
@@ -71,8 +77,15 @@ def test_an_epochs_weights_know_their_share_of_the_patients(jobs):
     assert epoch_share(jobs / "one" / "backbone.npz") is None
     # Four epochs draw 32 of the 64 windows of a pass over four patients: half of the patients are visited.
     starts = checkpoints_at(jobs / "one", (0.01, 0.5, 1.0))
-    assert [(start.name, start.share) for start in starts] == [("12%", 0.125), ("25%", 0.25), ("50%", 0.5)]
+    assert [(start.name, start.share) for start in starts] == [("12.5%", 0.125), ("25%", 0.25), ("50%", 0.5)]
     assert starts[0].files == (str(jobs / "one" / "epoch_01" / "weights.npz"),)
+
+
+def test_epochs_stand_in_the_order_of_their_numbers(jobs, tmp_path):
+    job = shutil.copytree(jobs / "one", tmp_path / "job")
+    for epoch in (99, 100):
+        shutil.copytree(job / "epoch_04", job / f"epoch_{epoch}")
+    assert checkpoints_at(job, (1.0,))[0].files == (str(job / "epoch_100" / "weights.npz"),)
 
 
 def test_epochs_over_a_file_of_windows_are_no_share_of_the_patients(jobs, tmp_path):
@@ -108,6 +121,8 @@ def test_a_scheduler_divides_the_runs(tmp_path):
     assert sorted(str(run.folder) for part in parts for run in part) == sorted(str(run.folder) for run in runs)
     assert compare.job_array("2/5") == (2, 5)
     assert [run.folds for run in list_runs(rows[:1], [1], [()], tmp_path)] == [()]
+    with pytest.raises(OptionError, match="each seed once"):
+        list_runs(rows, [1, 1], single_folds(3), tmp_path)
 
 
 def test_pooled_predictions_stand_in_the_order_of_the_set(tmp_path):
@@ -143,6 +158,8 @@ def test_options_behind_the_dashes_are_the_trainers_and_not_the_comparisons(smal
     arguments = ["--train", str(small_set), "--init", "random", "--job-dir", str(tmp_path / "job"), "--"]
     assert compare.main([*arguments, "--fold", "1"]) == 2
     assert "the same for all runs. Received: --fold" in capsys.readouterr().err
+    assert compare.main([*arguments, "--split-seed", "1"]) == 2
+    assert "Received: --split-seed" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         compare.main([*arguments, "--nonsense", "1"])
     assert not (tmp_path / "job").exists()

@@ -163,7 +163,7 @@ def test_the_loss_is_the_one_that_is_asked_for(small_set, tmp_path, options):
         (["--freeze-backbone"], "--freeze-backbone needs a pretrained backbone"),
         (["--augment", "scale,blur"], "scale,blur"),
         (["--second-weights-file", "W"], "W: there is no such weights file"),
-        (["--crop", "0"], None),
+        (["--crop", "-1"], None),
         (["--dropout", "1"], None),
     ],
 )

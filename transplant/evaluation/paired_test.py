@@ -7,6 +7,8 @@ from transplant.errors import DataError
 FEWEST_PAIRS = 10
 """Below it no p-value is given: five pairs, for one, can never fall below p = .0625."""
 
+_SAME = 1e-12
+
 
 def wilcoxon_signed_rank(scores_a, scores_b):
     """Test whether two rows of a comparison differ, over runs that were made in pairs.
@@ -38,6 +40,7 @@ def wilcoxon_signed_rank(scores_a, scores_b):
             f"Paired scores are two lists of one length. Received: shapes {scores_a.shape} and {scores_b.shape}"
         )
     differences = scores_b - scores_a
+    differences[np.abs(differences) < _SAME] = 0  # rounding is no difference
     if not np.isfinite(differences).all():
         raise DataError("Scores are finite numbers. Received: NaN or infinity")
     pairs = int(np.count_nonzero(differences))

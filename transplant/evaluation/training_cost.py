@@ -28,7 +28,7 @@ def best_epoch(history, column="f1"):
 
 
 def cost_to_epoch(timing, epoch):
-    """Return what a run spent up to and including an epoch, validation and checkpoints included.
+    """Return what a run spent up to and including an epoch: with validation, and the checkpoints before it.
 
     Args:
         timing: pandas.DataFrame with `epoch` (from 1) and `cpu_seconds`, those

@@ -50,6 +50,8 @@ class Plan:
         tensorboard: whether to write scalars for TensorBoard. Defaults to False.
         trained: compiled model whose training step is run; it shares variables and
             optimizer with the model that is kept. Defaults to None: that model itself.
+        spent_before: seconds and CPU seconds that the run took for what its epochs
+            stand on, such as cached features; the first epoch's row counts them.
     """
 
     epochs: int
@@ -63,6 +65,7 @@ class Plan:
     settings: OptimizerSettings = dataclasses.field(default_factory=OptimizerSettings)
     tensorboard: bool = False
     trained: keras.Model | None = None
+    spent_before: tuple = (0.0, 0.0)
 
 
 def monitored_column(metric, has_validation):
@@ -108,31 +111,37 @@ def run_plan(plan, model, description, job, log=print):
     state.planned_epochs = plan.epochs
     progress = Progress((plan.epochs - state.epoch) * plan.steps_per_epoch, "steps")
     began, first, step, trained_model = time.monotonic(), state.epoch, None, plan.trained or model
+    clock, cpu_clock = began, time.process_time()
+    if not state.epoch:
+        clock, cpu_clock = clock - plan.spent_before[0], cpu_clock - plan.spent_before[1]
     with _scalar_log(plan, job, state) as scalars:
         while state.epoch < plan.epochs and not _should_stop(plan, state):
-            clock, cpu_clock = time.monotonic(), time.process_time()
+            train_clock = time.monotonic()
             seed_random_states(model, description.seed, state.epoch)
             dataset = plan.dataset_of_epoch(state.epoch)
             step = step or make_step(trained_model, dataset.element_spec, average)
             batches = TimedBatches(dataset)
             trained = train_epoch(trained_model, step, batches, _progress_note(progress, state.epoch + 1, plan.epochs))
-            train_seconds = time.monotonic() - clock
+            train_seconds = time.monotonic() - train_clock
             _check_loss(job, state.epoch + 1, trained["loss"])
             with average.applied() if average else contextlib.nullcontext():
                 row = {"epoch": state.epoch + 1} | trained | (plan.validate() if plan.validate else {})
             state.epoch += 1
             state.history.append({name: row[name] for name in _FIRST if name in row} | row)
             is_best = _update_best(plan, state, row)
+            # An epoch counts from the one before it: the checkpoint between them is a part of it.
+            now, cpu_now = time.monotonic(), time.process_time()
             state.timing.append(
                 {
                     "epoch": state.epoch,
-                    "seconds": time.monotonic() - clock,
-                    "cpu_seconds": time.process_time() - cpu_clock,
+                    "seconds": now - clock,
+                    "cpu_seconds": cpu_now - cpu_clock,
                     "train_seconds": train_seconds,
                     "input_wait_seconds": batches.waited_s,
                     "learning_rate": float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)),
                 }
             )
+            clock, cpu_clock = now, cpu_now
             save_checkpoint(job, model, description, state, plan.keep_weights, average)
             if is_best:
                 _keep_best(job, state)
