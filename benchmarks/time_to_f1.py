@@ -68,6 +68,8 @@ def benchmark(args):
     from finetuning.rows import Start, expand_rows
     from finetuning.runs import list_runs, perform, single_folds
     from finetuning.variants import Variant
+    from transplant.datasets.labelled_set import LabelledSet
+    from transplant.training.job import open_job
 
     with tempfile.TemporaryDirectory() as scratch:
         job = pathlib.Path(args.job_dir or scratch)
@@ -81,6 +83,9 @@ def benchmark(args):
         rows = expand_rows(
             [Start.parse(args.init)], ["resnet18"], [Variant(name, name) for name in ("paper", "best")], [1.0]
         )
+        asked = {name: value for name, value in vars(args).items() if name != "job_dir"}
+        asked["fingerprint"] = LabelledSet.load(train).fingerprint()
+        open_job(job, "benchmarks.time_to_f1", asked, resume=True)
         by_fold = [{} for _ in range(args.folds)]
         for one in list_runs(rows, [args.seed], single_folds(args.folds), job):
             perform(one, [*shared, *args.trainer_options])

@@ -3,16 +3,21 @@
 import dataclasses
 import json
 
+import numpy as np
+
 from finetuning import length_only
 from finetuning.comparison_report import write_report
 from finetuning.data import check_classes
+from finetuning.results import MAINS_HZ
 from finetuning.rows import expand_rows
 from finetuning.runs import inner_folds, list_runs, perform, share_of_array, single_folds
 from transplant.datasets.labelled_set import LabelledSet
-from transplant.errors import OptionError
+from transplant.errors import DataError, OptionError
 from transplant.training.job import open_job
 from transplant.training.progress import Progress
 from transplant.training.splits import stratified_folds
+from transplant.training.transfer import trained_on
+from transplant.training.weights import read_weights
 
 # Options of the trainer that the comparison sets: a run on another division would be pooled with the wrong records.
 _DECIDED = frozenset(
@@ -56,8 +61,21 @@ def run_comparison(args, starts, log=print):
         rows.append(dataclasses.replace(last, name=f"{last.name} shuffled labels", shuffled=True))
     data = LabelledSet.load(args.train)
     check_classes(data)
+    shared = trainer_options(args)
+    if data.sampling_rate_hz > 2 * MAINS_HZ:
+        shared.append("--robustness")
+    else:
+        log(f"records at {data.sampling_rate_hz:g} Hz carry no mains of {MAINS_HZ:g} Hz: no rows with spoilt records")
     evaluated = LabelledSet.load(args.test) if args.test else data
+    if len(np.unique(evaluated.group_ids)) < 2:
+        raise DataError(f"{args.test}: intervals need records of two patients or more. Received: those of one")
     fingerprints = {"data": data.fingerprint(), "test": args.test and evaluated.fingerprint()}
+    for file in dict.fromkeys(file for start in starts for file in start.files):
+        if trained_on(read_weights(file), *fingerprints.values()):
+            raise OptionError(
+                f"--init {file}: these weights were fine-tuned on records of this very set, held-out ones among them; "
+                "give a pretraining job's, or other records"
+            )
     fingerprints["weights"] = [[start.name, start.digest()] for start in starts]
     recipes = [variant.options() for variant in args.recipe]
     options = vars(args) | {"recipe": recipes, "fingerprints": fingerprints}
@@ -68,7 +86,7 @@ def run_comparison(args, starts, log=print):
     log(f"{data}; {held_out}, {len(args.seeds)} seed(s), {len(rows)} rows: {len(runs)} runs, {len(mine)} of them here")
     progress = Progress(len(mine), "runs")
     for run in mine:
-        perform(run, trainer_options(args))
+        perform(run, shared)
         progress.step(str(run))
     missing = [run for run in runs if not run.is_finished]
     if missing:
@@ -102,7 +120,7 @@ def trainer_options(args):
     for name in ("epochs", "batch_size", "learning_rate", "mixed_precision"):
         value = getattr(args, name)
         options += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
-    return [*options, "--robustness", *args.trainer_options]
+    return [*options, *args.trainer_options]
 
 
 def check_trainer_options(args):

@@ -63,8 +63,9 @@ def write_report(runs, data, controls, job, log=print, inner_folds=()):
     log("the runs one by one:")
     log(run_table(of_runs))
     first = next(iter(pooled))
+    tests = _wilcoxon_tests(rows, dict(of_runs))
     differences = {
-        name: _difference(first, name, pooled, y, groups, data.classes, dict(of_runs), log)
+        name: _difference(first, name, pooled, y, groups, data.classes, tests.get(name), log)
         for name in pooled
         if name != first
     }
@@ -106,21 +107,38 @@ def _changed_rows(rows, pooled, data, score):
                 data.y, mean, data.classes, data.group_ids
             )
         for name, what in CORRUPTIONS.items():
+            if not (runs[0].folder / f"{name}_predictions.csv").is_file():
+                continue
             changed[f"{row.name}, {what}"] = score(held_out(runs, data.record_ids, name))
     return changed
 
 
-def _difference(first, name, pooled, y, groups, classes, of_runs, log):
-    """Return the paired difference of a row to the first one, and say it in words."""
+def _wilcoxon_tests(rows, of_runs):
+    """Return dict row name -> Wilcoxon test of its runs against the first row's: a pair is a fold, or a seed."""
+    scores = {}
+    for row, runs in rows.items():
+        if len(runs[0].folds) > 1:
+            reason = "runs on inner folds share the records that they held out: no Wilcoxon test"
+            return {row.name: {"p": None, "reason": reason} for row in rows}
+        of_parts = {}
+        for run, found in zip(runs, of_runs[row.name]):
+            # The seeds of a fold are scored on the same records: they make one pair.
+            of_parts.setdefault(run.folds or run.seed, []).append(found["macro_f1"])
+        scores[row.name] = [float(np.mean(values)) for values in of_parts.values()]
+    first = next(iter(scores.values()))
+    return {name: wilcoxon_signed_rank(first, values) for name, values in scores.items()}
+
+
+def _difference(first, name, pooled, y, groups, classes, test, log):
+    """Return the paired difference of a row to the first one, and say it in words; `test` may be None."""
     a, b = (np.concatenate(pooled[row]) for row in (first, name))
     found = paired_bootstrap(y, a, b, classes, groups)
     macro = found["macro_f1"]
     log(f"{name} against {first}: macro-F1 {macro['difference']:+.3f}, {verdict(macro['low'], macro['high'])}")
     for label, one in found["f1"].items():
         log(f"    {label}: {one['difference']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]")
-    if name in of_runs:
-        scores = ([run["macro_f1"] for run in of_runs[row]] for row in (first, name))
-        found["wilcoxon"] = test = wilcoxon_signed_rank(*scores)
+    if test:
+        found["wilcoxon"] = test
         log(
             f"    {test['reason']}"
             if test["p"] is None

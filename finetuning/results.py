@@ -2,6 +2,7 @@
 
 import json
 
+from transplant.errors import OptionError
 from transplant.evaluation.corruption import add_mains, flip_polarity
 from transplant.evaluation.evaluate import evaluate_predictions
 from transplant.evaluation.plots import plot_confusion
@@ -11,6 +12,7 @@ from transplant.training.validation import predict_probabilities
 
 # Peak of the hum that is added, in standard deviations of the training records.
 MAINS_STD = 0.5
+MAINS_HZ = 50.0
 
 
 def write_results(model, data, normalization, batch_size, job, state, monitor, log=print):
@@ -78,10 +80,23 @@ def write_spoilt_predictions(model, test, normalization, batch_size, job):
     records = test.standardized(normalization)
     spoilt = {
         "flipped": flip_polarity(records),
-        "mains": add_mains(records, test.lengths, test.sampling_rate_hz, MAINS_STD),
+        "mains": add_mains(records, test.lengths, test.sampling_rate_hz, MAINS_STD, MAINS_HZ),
     }
     for name, x in spoilt.items():
         _predict(model, x, test, batch_size, job, f"test_{name}")
+
+
+def check_mains(sampling_rate_hz):
+    """Refuse to spoil records with mains that their sampling rate cannot carry.
+
+    Raises:
+        OptionError: at twice the mains frequency or less.
+    """
+    if sampling_rate_hz <= 2 * MAINS_HZ:
+        raise OptionError(
+            f"--robustness adds mains of {MAINS_HZ:g} Hz, which records at {sampling_rate_hz:g} Hz do not have; "
+            "leave it out"
+        )
 
 
 def read_metrics(job):

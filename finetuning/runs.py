@@ -7,6 +7,7 @@ import sys
 
 from finetuning.rows import Row
 from transplant.errors import OptionError, TrainingError
+from transplant.training.folder_lock import folder_lock
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +87,7 @@ def share_of_array(runs, job_array):
 
 
 def perform(run, options):
-    """Perform a run in a process of its own, or go on with it, unless it is finished.
+    """Perform a run in a process of its own, or go on with it, unless it is finished or another process performs it.
 
     Args:
         run: `Run`.
@@ -103,7 +104,9 @@ def perform(run, options):
     command += [*run.row.options(), "--seed", run.seed, *(("--fold", *run.folds) if run.folds else ())]
     run.folder.mkdir(parents=True, exist_ok=True)
     log = run.folder / "log.txt"
-    with open(log, "a", encoding="utf-8") as output:
+    with folder_lock(run.folder, ".run.lock") as is_free, open(log, "a", encoding="utf-8") as output:
+        if not is_free or run.is_finished:
+            return
         done = subprocess.run([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         last = (log.read_text(encoding="utf-8").splitlines() or ["no output"])[-1]

@@ -10,12 +10,12 @@ from finetuning.batches import epoch_batches, feature_batches
 from finetuning.data import choose_normalization, load_data
 from finetuning.frozen import head_alone
 from finetuning.recipes import departures
-from finetuning.results import write_results, write_spoilt_predictions
+from finetuning.results import check_mains, write_results, write_spoilt_predictions
 from transplant.augmentation.augmentation import Augmentation
 from transplant.errors import OptionError
 from transplant.evaluation.plots import plot_learning_curves
 from transplant.modules.classifier import build_classifier
-from transplant.modules.registry import FUSION, choose_spectrogram, get_architecture
+from transplant.modules.registry import FUSION, PREFIXES, choose_spectrogram, get_architecture
 from transplant.training.backbone_rates import BackboneRates
 from transplant.training.checkpoint import checkpoint_folders
 from transplant.training.class_weights import class_weights
@@ -25,7 +25,7 @@ from transplant.training.loop import BEST_WEIGHTS, Plan, monitored_column, run_p
 from transplant.training.losses import classifier_loss
 from transplant.training.optimization import OptimizerSettings, build_optimizer
 from transplant.training.runtime import precision, seed_everything
-from transplant.training.transfer import transfer_backbone
+from transplant.training.transfer import trained_on, transfer_backbone
 from transplant.training.validation import predict_probabilities, validation_values
 from transplant.training.weights import assign_weights, read_weights
 
@@ -54,6 +54,8 @@ def run_finetuning(args, job, log=print):
             if monitored_column(metric, False) is None:
                 raise OptionError(f"metric {metric} needs a validation set. Received: none; set --val or --val-size")
     augmentation.check(data.train.sampling_rate_hz)
+    if args.robustness:
+        check_mains(data.train.sampling_rate_hz)
     normalization = choose_normalization(args.normalization, data.train)
     log(f"Train data shape: {data.train.x.shape}; {data.train}")
     for name, part in (("Validation", data.validation), ("Test", data.test)):
@@ -95,7 +97,10 @@ def run_finetuning(args, job, log=print):
         log("no --weights-file: training from random weights")
     elif args.freeze_backbone or not checkpoint_folders(job):
         for path in initial_weights:
-            transfer_backbone(model, read_weights(path), description, log)
+            file = read_weights(path)
+            transfer_backbone(model, file, description, log)
+            if trained_on(file, data.fingerprint):
+                log(f"{path} was fine-tuned on this very set: scores of records that it has seen say too much")
 
     inputs, lengths = data.train.standardized(normalization), data.train.lengths
     targets = data.train.y.astype(np.int32)
@@ -178,7 +183,9 @@ def _compile(model, args, settings, train, steps_per_epoch, description):
     """Give the model its optimiser and loss."""
     rates = BackboneRates()
     if args.weights_file:
-        rates = BackboneRates(args.backbone_rate, args.unfreeze_epochs * steps_per_epoch)
+        known = [read_weights(path).description.architecture for path in description.data["initial_weights"]]
+        branches = tuple(PREFIXES[arch] for arch in known) if args.arch == FUSION and FUSION not in known else ()
+        rates = BackboneRates(args.backbone_rate, args.unfreeze_epochs * steps_per_epoch, branches)
     weights = class_weights(train.y, len(train.classes), args.class_weights)
     model.compile(
         build_optimizer(settings, args.epochs * steps_per_epoch, rate_of=rates.rate_of(description.stages)),

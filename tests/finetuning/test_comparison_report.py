@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from finetuning.comparison_report import write_report
+from finetuning.pooling import held_out, with_class_offsets, with_temperature
 from finetuning.rows import Start, expand_rows
 from finetuning.runs import inner_folds, list_runs, single_folds
 from finetuning.variants import Variant
@@ -18,19 +19,21 @@ from transplant.training.splits import stratified_folds
 FOLDS = 4
 
 
-def make_up(data, parts, job):
+def make_up(data, parts, job, seeds=(1,)):
     """Return the runs of two rows, the second better, with all files that a report reads."""
     starts = [Start("weak", share=0.0), Start("strong", share=1.0)]
     rows = expand_rows(starts, ["resnet18"], [Variant("best", "best")], [1.0])
     held = [test for _, test in stratified_folds(data.y, data.group_ids, FOLDS, 0)]
-    runs = list_runs(rows, [1], parts, job)
+    runs = list_runs(rows, seeds, parts, job)
     for number, run in enumerate(runs):
         run.folder.mkdir(parents=True)
         rng = np.random.default_rng(number)
-        members = np.concatenate([held[fold] for fold in run.folds])
+        tested = np.concatenate([held[fold] for fold in run.folds])
         for name in ("test", "val", "test_flipped", "test_mains"):
+            members = tested if name != "val" else np.setdiff1d(np.arange(len(data)), tested)
             scores = rng.normal(size=(len(members), 4))
             scores[np.arange(len(members)), data.y[members]] += 0.5 if run.row.name == "weak" else 3
+            scores[:, 2] += 6.0 * (name == "val")  # all are called the third class, in validation alone
             probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
             names, labels = data.record_ids[members].tolist(), np.eye(4)[data.y[members]]
             write_predictions(run.folder / f"{name}_predictions.csv", names, labels, probabilities, data.classes)
@@ -41,6 +44,12 @@ def make_up(data, parts, job):
         )
         pd.DataFrame({"epoch": [1, 2], "cpu_seconds": [30.0, 60.0]}).to_csv(run.folder / "timing.csv", index=False)
     return runs, held
+
+
+def write_and_read(runs, data, job, held=()):
+    """Write a report and return its comparison.json."""
+    write_report(runs, data, {}, job, lambda line: None, held)
+    return json.loads((job / "comparison.json").read_text())
 
 
 @pytest.fixture
@@ -78,6 +87,26 @@ def test_a_page_with_all_tables_and_figures(data, tmp_path):
     ):
         assert f"![{figure}.png]({figure}.png)" in page and (tmp_path / f"{figure}.png").stat().st_size > 1000
     assert any("strong against weak" in line and "better" in line for line in lines)
+
+
+def test_offsets_and_temperature_come_from_validation(data, tmp_path):
+    runs, _ = make_up(data, single_folds(FOLDS), tmp_path)
+    plain = held_out(runs[-FOLDS:], data.record_ids)
+    offset = held_out(runs[-FOLDS:], data.record_ids, change=with_class_offsets)
+    # The third class is held back, because validation has far too much of it; the held-out records have not.
+    assert (plain[0].argmax(axis=1) == 2).sum() > (offset[0].argmax(axis=1) == 2).sum()
+    scaled = held_out(runs[-FOLDS:], data.record_ids, change=with_temperature)
+    assert (scaled[0].argmax(axis=1) == plain[0].argmax(axis=1)).all()
+    assert scaled[0].max(axis=1).mean() < plain[0].max(axis=1).mean()
+
+
+def test_a_wilcoxon_test_counts_folds_not_their_seeds(data, tmp_path):
+    runs, _ = make_up(data, single_folds(FOLDS), tmp_path / "a", seeds=(1, 2, 3))
+    report = write_and_read(runs, data, tmp_path / "a")
+    assert report["differences"]["strong"]["wilcoxon"]["reason"].endswith("there are 4")
+    runs, held = make_up(data, inner_folds(FOLDS), tmp_path / "b", seeds=(1, 2, 3))
+    report = write_and_read(runs, data, tmp_path / "b", held)
+    assert "inner folds share" in report["differences"]["strong"]["wilcoxon"]["reason"]
 
 
 def test_inner_folds_report_what_they_choose(data, tmp_path):

@@ -14,13 +14,16 @@ import pytest
 from sklearn.metrics import f1_score
 
 import pretraining.trainer
-from finetuning import trainer
+from finetuning import compare, trainer
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.signals.normalization import fit_normalization
+from transplant.training.folder_lock import folder_lock
+from transplant.training.splits import stratified_folds
 from transplant.training.weights import read_weights
 from transplant.utils import read_predictions
 
 SMALL = ["--stages", "1", "--batch-size", "16", "--val-size", "0.25", "--epochs", "2"]
+PARTS = ("train", "val", "test")
 
 
 def run(train, job, *options):
@@ -222,6 +225,36 @@ def test_auc_is_a_column_when_it_is_monitored(small_set, tmp_path):
     assert run(small_set, tmp_path / "job", "--val-metric", "auc") == 0
     history = pd.read_csv(tmp_path / "job" / "history.csv")
     assert "auc" in history.columns and history["auc"].between(0, 1).all()
+
+
+def test_two_folds_are_held_out_together(small_set, tmp_path):
+    options = ["--folds", "4", "--fold", "0", "3", "--split-seed", "7", "--epochs", "1"]
+    assert run(small_set, tmp_path / "job", *options) == 0
+    data = LabelledSet.load(small_set)
+    folds = stratified_folds(data.y, data.group_ids, 4, 7)
+    names = {part: read_predictions(tmp_path / "job" / f"{part}_predictions.csv")["record_names"] for part in PARTS}
+    assert sorted(names["test"]) == sorted(data.record_ids[np.concatenate([folds[0][1], folds[3][1]])].tolist())
+    assert sorted(name for part in names.values() for name in part) == sorted(data.record_ids.tolist())
+
+
+def test_weights_of_the_very_set_are_pointed_out(small_set, tmp_path, capsys):
+    assert run(small_set, tmp_path / "one", "--epochs", "1") == 0
+    assert run(small_set, tmp_path / "two", "--epochs", "1", "--weights-file", str(tmp_path / "one")) == 0
+    assert "was fine-tuned on this very set" in capsys.readouterr().out
+    arguments = ["--train", str(small_set), "--init", str(tmp_path / "one"), "--job-dir", str(tmp_path / "job")]
+    assert compare.main(arguments) == 2
+    assert "fine-tuned on records of this very set" in capsys.readouterr().err
+
+
+def test_a_job_is_one_processes_at_a_time(small_set, tmp_path, capsys):
+    job = tmp_path / "job"
+    job.mkdir()
+    with folder_lock(job) as is_free:
+        assert is_free
+        assert run(small_set, job, "--epochs", "1") == 2
+    assert "another process works on this job" in error_line(capsys)
+    with folder_lock(job) as is_free:
+        assert is_free
 
 
 BAD_DATA = {

@@ -62,6 +62,13 @@ def test_every_variable_of_a_classifier_has_its_place():
     assert backbone_depth("raw_stage2_block1_conv1/kernel") == 2 and backbone_depth("raw_stem_bn/beta") == 0
 
 
+def test_a_branch_that_is_new_learns_as_the_head_does():
+    rates = BackboneRates(0.1, 50, branches=("raw_",))
+    assert rates.of("raw_stage4_block1_conv1/kernel", 4) == (0.1, 50)
+    assert rates.of("spectrogram_stage4_block1_conv1/kernel", 4) == (1.0, 0)
+    assert rates.of("head/kernel", 4) == (1.0, 0)
+
+
 def test_half_precision_and_the_loss_scale_keep_the_shares():
     optimizer = build_optimizer(OptimizerSettings(0.1), 10, rate_of=lambda path: (0.5, 0))
     scaled = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=8.0)

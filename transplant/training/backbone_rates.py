@@ -19,16 +19,19 @@ class BackboneRates:
     Attributes:
         factor: learning rate of the backbone as a share of the head's.
         unfreeze_steps: steps until one more part of the backbone learns; 0: all learn from the start.
+        branches: prefixes of the layers that are pretrained, where the backbone is a
+            fusion of which one branch is not; none: all of it is.
 
     Source: Howard and Ruder, "Universal language model fine-tuning" (2018), for both.
     """
 
     factor: float = 1.0
     unfreeze_steps: int = 0
+    branches: tuple = ()
 
     def rate_of(self, stages):
         """Return the function from a variable's path to what `of` returns, or None where all learn alike."""
-        return None if self == BackboneRates() else functools.partial(self.of, stages=stages)
+        return None if (self.factor, self.unfreeze_steps) == (1.0, 0) else functools.partial(self.of, stages=stages)
 
     def of(self, path, stages):
         """Return a variable's share of the learning rate, and the step from which on it has it.
@@ -38,7 +41,8 @@ class BackboneRates:
             stages: stages of the backbone.
         """
         depth = backbone_depth(path)
-        if depth is None:
+        is_new = self.branches and not any(re.search(rf"(?:^|/){prefix}", path) for prefix in self.branches)
+        if depth is None or is_new:
             return 1.0, 0
         return self.factor, (stages - depth + 1) * self.unfreeze_steps
 

@@ -9,6 +9,7 @@ import shutil
 from transplant.atomic import write_json
 from transplant.errors import JobError, OptionError, TransplantError
 from transplant.training.description import collect_versions
+from transplant.training.folder_lock import folder_lock
 
 # Options that may differ when a job goes on: they do not change its numbers so far.
 FREE_ON_RESUME = frozenset({"data_parallelism", "epochs", "job_dir", "resume", "tensorboard", "verbose"})
@@ -45,7 +46,7 @@ def job_folder(args, command, name):
 
     Raises:
         OptionError: `--resume` without `--job-dir`.
-        JobError: as `open_job`.
+        JobError: as `open_job`, or if another process works on the job.
     """
     if args.resume and not args.job_dir:
         raise OptionError("--resume needs the job to go on with; give its folder with --job-dir")
@@ -55,12 +56,15 @@ def job_folder(args, command, name):
         print(f"no job in {folder} yet: starting it")
     began_here = not (folder / "config.json").is_file()
     open_job(folder, command, vars(args), args.resume)
-    try:
-        yield folder
-    except TransplantError:
-        if began_here and not any(folder.glob("epoch_*")):
-            _withdraw(folder, is_new)
-        raise
+    with folder_lock(folder) as is_free:
+        if not is_free:
+            raise JobError(f"{folder}: another process works on this job; wait for it, or choose another --job-dir")
+        try:
+            yield folder
+        except TransplantError:
+            if began_here and not any(folder.glob("epoch_*")):
+                _withdraw(folder, is_new)
+            raise
 
 
 def _withdraw(folder, is_new):

@@ -170,6 +170,17 @@ def _is_one_lead_of(file_shape, model_shape):
     )
 
 
+def trained_on(weights_file, *fingerprints):
+    """Return whether a file's classifier was fine-tuned on records of one of these sets.
+
+    Args:
+        weights_file: what `read_weights` returned.
+        *fingerprints: of labelled sets, before they were divided.
+    """
+    theirs = weights_file.description
+    return theirs.task == "finetuning" and theirs.data.get("fingerprint") in fingerprints
+
+
 def find_weights(spec, jobs_dir=PRETRAINING_JOBS):
     """Return the weights file that a command line's `--weights-file` means.
 
