@@ -80,6 +80,12 @@ def build_parser():
         "--ablate", action="store_true", help="add rows of the first recipe without one of its ingredients each"
     )
     rows.add_argument("--subset", nargs="+", type=fraction, default=[1.0], metavar="S", help="shares of the records")
+    rows.add_argument(
+        "--chosen-by",
+        metavar="J",
+        help="add the row that is run on each fold as the inner folds of comparison J chose: its score is that of the "
+        "choosing",
+    )
     rows.add_argument("--shuffled-labels", action="store_true", help="add the last row on permuted labels")
     rows.add_argument(
         "--preset",

@@ -8,6 +8,7 @@ import numpy as np
 from finetuning import length_only
 from finetuning.comparison_report import write_report
 from finetuning.data import check_classes
+from finetuning.nested import chosen_row
 from finetuning.results import MAINS_HZ
 from finetuning.rows import expand_rows
 from finetuning.runs import inner_folds, list_runs, perform, share_of_array, single_folds
@@ -54,13 +55,10 @@ def run_comparison(args, starts, log=print):
     Returns:
         dict row name -> metrics; None where another job of the array has runs to do.
     """
-    rows = expand_rows(starts, args.arch, args.recipe, args.subset)
     parts = _parts(args)
-    if args.shuffled_labels:
-        last = rows[-1]
-        rows.append(dataclasses.replace(last, name=f"{last.name} shuffled labels", shuffled=True))
     data = LabelledSet.load(args.train)
     check_classes(data)
+    rows = _rows(args, starts, data)
     shared = trainer_options(args)
     if data.sampling_rate_hz > 2 * MAINS_HZ:
         shared.append("--robustness")
@@ -100,8 +98,21 @@ def run_comparison(args, starts, log=print):
     return write_report(runs, evaluated, {"length only": control}, job, log, [held for _, held in folds])
 
 
+def _rows(args, starts, data):
+    """Return all `Row`s: combinations, the chosen one, the control."""
+    rows = expand_rows(starts, args.arch, args.recipe, args.subset)
+    last = rows[-1]
+    if args.chosen_by:
+        rows.append(chosen_row(args.chosen_by, args.folds, args.split_seed, data.fingerprint()))
+    if args.shuffled_labels:
+        rows.append(dataclasses.replace(last, name=f"{last.name} shuffled labels", shuffled=True))
+    return rows
+
+
 def _parts(args):
     """Return what the runs hold out."""
+    if args.chosen_by and (args.test or args.inner_folds):
+        raise OptionError("--chosen-by is scored on --folds. Received: --test or --inner-folds; leave it out")
     if args.test:
         if args.inner_folds:
             raise OptionError("--inner-folds are of --folds. Received: --test; leave one of them out")

@@ -70,6 +70,7 @@ def write_report(runs, data, controls, job, log=print, inner_folds=()):
         if name != first
     }
     report = {
+        "rows": {row.name: row.options() for row in rows if not row.of_folds},
         "metrics": metrics,
         "changed": changed,
         "compared_to": first,

@@ -80,6 +80,7 @@ class Row:
         variant: `finetuning.variants.Variant`, the recipe.
         subset: share of the training records.
         shuffled: whether training and validation labels are permuted.
+        of_folds: options on each fold, where they differ; then network and recipe are names alone. Defaults to none.
     """
 
     name: str
@@ -88,14 +89,21 @@ class Row:
     variant: Variant
     subset: float = 1.0
     shuffled: bool = False
+    of_folds: tuple = ()
 
     @property
     def folder(self):
         """The row's name as that of a folder."""
         return file_name(self.name)
 
-    def options(self):
-        """Return the row's options of `finetuning.trainer`, a list of text."""
+    def options(self, fold=None):
+        """Return the row's options of `finetuning.trainer`, a list of text.
+
+        Args:
+            fold: that a run holds out. Defaults to None.
+        """
+        if self.of_folds:
+            return list(self.of_folds[fold])
         options = ["--arch", self.arch, *self.variant.options(), "--subset", f"{self.subset:g}"]
         for flag, file in zip(("--weights-file", "--second-weights-file"), self.start.files):
             options += [flag, file]

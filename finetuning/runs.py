@@ -1,6 +1,7 @@
 """The runs of a comparison: independent processes of finetuning.trainer, each kept once it is finished."""
 
 import dataclasses
+import itertools
 import pathlib
 import subprocess
 import sys
@@ -49,17 +50,15 @@ def list_runs(rows, seeds, parts, job):
     """
     if len(set(seeds)) < len(seeds):
         raise OptionError(f"a run counts once. Received: --seeds {' '.join(map(str, seeds))}; give each seed once")
-    return [
-        Run(
-            row,
-            seed,
-            folds,
-            job / row.folder / f"seed_{seed}" / ("_".join(["fold", *map(str, folds)]) if folds else "test"),
-        )
-        for row in rows
-        for seed in seeds
-        for folds in parts
-    ]
+    runs, performed = [], {}
+    for row, seed, folds in itertools.product(rows, seeds, parts):
+        folder = job / row.folder / f"seed_{seed}" / ("_".join(["fold", *map(str, folds)]) if folds else "test")
+        asked = (*row.options(*folds[:1]), seed, folds)
+        if row.of_folds:
+            folder = performed.get(asked, folder)  # what another row does on this fold is not done again
+        performed.setdefault(asked, folder)
+        runs.append(Run(row, seed, folds, folder))
+    return runs
 
 
 def single_folds(n_folds):
@@ -101,7 +100,7 @@ def perform(run, options):
         return
     # What a row says of itself stands above what all share.
     command = [sys.executable, "-m", "finetuning.trainer", "--resume", "--job-dir", run.folder, *options]
-    command += [*run.row.options(), "--seed", run.seed, *(("--fold", *run.folds) if run.folds else ())]
+    command += [*run.row.options(*run.folds[:1]), "--seed", run.seed, *(("--fold", *run.folds) if run.folds else ())]
     run.folder.mkdir(parents=True, exist_ok=True)
     log = run.folder / "log.txt"
     with folder_lock(run.folder, ".run.lock") as is_free, open(log, "a", encoding="utf-8") as output:

@@ -9,11 +9,13 @@ import pytest
 
 from finetuning import compare, trainer
 from finetuning.choice import choose_rows
+from finetuning.nested import chosen_row
 from finetuning.pooling import held_out
 from finetuning.recipes import BEST, PAPER, RECIPES, departures
 from finetuning.rows import Start, expand_rows
-from finetuning.runs import inner_folds, list_runs, perform
+from finetuning.runs import inner_folds, list_runs, perform, single_folds
 from finetuning.variants import INGREDIENTS, Variant, leave_one_out
+from transplant.atomic import write_json
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import OptionError
 from transplant.evaluation.predictions import write_predictions
@@ -124,12 +126,40 @@ def test_the_first_row_stays_unless_another_is_better_by_a_standard_error(folds,
     assert {choice["chosen"] for choice in choices} == {"second"}
 
 
+def test_the_chosen_row_is_run_as_was_chosen_for_each_fold(small_set, tmp_path):
+    data = LabelledSet.load(small_set)
+    options = {"inner_folds": True, "folds": 3, "split_seed": 5, "fingerprints": {"data": data.fingerprint()}}
+    job = tmp_path / "inner"
+    with pytest.raises(OptionError, match="--inner-folds is needed"):
+        chosen_row(job, 3, 5, data.fingerprint())
+    job.mkdir()
+    write_json(job / "config.json", {"command": "finetuning.compare", "options": options})
+    start = Start("random", share=0.0)
+    plain, other = expand_rows([start], ["resnet18"], [Variant(BEST, BEST), Variant.parse("best:ema=0")], [1.0])
+    found = {"rows": {row.name: row.options() for row in (plain, other)}}
+    found["choices"] = [{"fold": fold, "chosen": (other if fold == 1 else plain).name} for fold in range(3)]
+    write_json(job / "comparison.json", found)
+    row = chosen_row(job, 3, 5, data.fingerprint())
+    assert [row.options(fold) for fold in range(3)] == [plain.options(), other.options(), plain.options()]
+    # What the plain row does is not done twice.
+    runs = list_runs([plain, row], [1], single_folds(3), tmp_path)
+    assert [run.folder for run in runs[3:]] == [
+        runs[0].folder,
+        tmp_path / "chosen_by_inner_folds" / "seed_1" / "fold_1",
+        runs[2].folder,
+    ]
+    with pytest.raises(OptionError, match="--split-seed 5, now 6"):
+        chosen_row(job, 3, 6, data.fingerprint())
+
+
 def test_folds_that_leave_nothing_to_train_on_are_refused(small_set, tmp_path, capsys):
     arguments = ["--train", str(small_set), "--init", "random", "--job-dir", str(tmp_path / "job")]
     assert compare.main([*arguments, "--inner-folds", "--folds", "2"]) == 2
     assert "hold out two folds and train on the others" in capsys.readouterr().err
     assert compare.main([*arguments, "--inner-folds", "--test", str(small_set)]) == 2
     assert "--inner-folds are of --folds" in capsys.readouterr().err
+    assert compare.main([*arguments, "--inner-folds", "--chosen-by", "J"]) == 2
+    assert "--chosen-by is scored on --folds" in capsys.readouterr().err
     options = ["--train", str(small_set), "--job-dir", str(tmp_path / "one"), "--folds", "2", "--fold", "0", "1"]
     assert trainer.main(options) == 2
     assert "leaves nothing" in capsys.readouterr().err

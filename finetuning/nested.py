@@ -1,0 +1,40 @@
+"""The row that nested cross-validation scores: on every outer fold what the inner folds chose for it."""
+
+import json
+import pathlib
+
+from finetuning.rows import Row, Start
+from finetuning.variants import Variant
+from transplant.errors import OptionError
+from transplant.training.job import read_config
+
+
+def chosen_row(job, folds, split_seed, fingerprint):
+    """Return the `Row` that is run on each fold as the inner folds of an earlier comparison chose for it.
+
+    Args:
+        job: folder of a finished comparison with `--inner-folds`.
+        folds, split_seed: of the comparison that the row joins.
+        fingerprint: of its records.
+
+    Raises:
+        OptionError: if there is no such comparison, or it divided other records, or otherwise.
+    """
+    report, config = pathlib.Path(job) / "comparison.json", read_config(job)
+    if config is None or not config["options"].get("inner_folds") or not report.is_file():
+        raise OptionError(
+            f"--chosen-by {job}: a finished comparison with --inner-folds is needed. Received: none; check the path"
+        )
+    theirs = config["options"]
+    pairs = [
+        ("--folds", theirs["folds"], folds),
+        ("--split-seed", theirs["split_seed"], split_seed),
+        ("records", theirs["fingerprints"]["data"], fingerprint),
+    ]
+    different = [f"{what} {there}, now {here}" for what, there, here in pairs if there != here]
+    if different:
+        raise OptionError(f"--chosen-by {job}: the folds must be the same. Received: {'; '.join(different)}")
+    found = json.loads(report.read_text(encoding="utf-8"))
+    of_folds = tuple(tuple(found["rows"][choice["chosen"]]) for choice in found["choices"])
+    name = "chosen by inner folds"
+    return Row(name, Start(name), "chosen", Variant(name, "chosen"), of_folds=of_folds)
