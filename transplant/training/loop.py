@@ -148,6 +148,7 @@ def run_plan(plan, model, description, job, log=print):
             _write_tables(job, state)
             if scalars:
                 scalars.write(*_scalars(state, -1))
+            progress.clear()
             left = (time.monotonic() - began) / (state.epoch - first) * (plan.epochs - state.epoch)
             log(_epoch_line(plan, state, is_best, left))
     if state.epoch < plan.epochs:

@@ -56,9 +56,19 @@ class Progress:
             f"{format_seconds(left)} left{note and ', ' + note}"
         )
         if self._tty:
-            # A line that wraps would not be rewritten but repeated.
-            width = min(shutil.get_terminal_size().columns - 1, 140)
+            width = _line_width()
             self._stream.write(f"\r{text[:width]:<{width}}" + ("\n" if self._done == self._total else ""))
         else:
             self._stream.write(text + "\n")
         self._stream.flush()
+
+    def clear(self):
+        """Take the line off a terminal, so that what is printed next begins a line of its own."""
+        if self._tty and self._done < self._total:
+            self._stream.write(f"\r{'':<{_line_width()}}\r")
+            self._stream.flush()
+
+
+def _line_width():
+    # A line that wraps would not be rewritten but repeated.
+    return min(shutil.get_terminal_size().columns - 1, 140)
