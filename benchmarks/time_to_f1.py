@@ -65,8 +65,9 @@ def benchmark(args):
     import pandas as pd
 
     from finetuning.data import synthetic_set
-    from finetuning.rows import Start, expand_rows
+    from finetuning.rows import expand_rows
     from finetuning.runs import list_runs, perform, single_folds
+    from finetuning.starts import Start
     from finetuning.variants import Variant
     from transplant.datasets.labelled_set import LabelledSet
     from transplant.training.job import open_job

@@ -125,7 +125,7 @@ def compare(args):
     start_tensorflow()
     from finetuning.comparison import check_trainer_options, run_comparison, trainer_options
     from finetuning.presets import preset_starts
-    from finetuning.rows import Start
+    from finetuning.starts import Start
 
     check_trainer_options(args)
     if args.ablate:

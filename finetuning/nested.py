@@ -3,7 +3,8 @@
 import json
 import pathlib
 
-from finetuning.rows import Row, Start
+from finetuning.rows import Row
+from finetuning.starts import Start
 from finetuning.variants import Variant
 from transplant.errors import OptionError
 from transplant.training.job import read_config

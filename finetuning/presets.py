@@ -39,7 +39,7 @@ def preset_starts(name, init):
     Raises:
         OptionError: if the number of jobs is another, or they do not suit the hypothesis.
     """
-    from finetuning.rows import RANDOM, Start, checkpoints_at
+    from finetuning.starts import RANDOM, Start, checkpoints_at
 
     jobs = [text for text in init if text != RANDOM]
     preset = PRESETS[name]

@@ -12,8 +12,9 @@ from finetuning.choice import choose_rows
 from finetuning.nested import chosen_row
 from finetuning.pooling import held_out
 from finetuning.recipes import BEST, PAPER, RECIPES, departures
-from finetuning.rows import Start, expand_rows
+from finetuning.rows import expand_rows
 from finetuning.runs import inner_folds, list_runs, perform, single_folds
+from finetuning.starts import Start
 from finetuning.variants import INGREDIENTS, Variant, leave_one_out
 from transplant.atomic import write_json
 from transplant.datasets.labelled_set import LabelledSet

@@ -11,8 +11,9 @@ import pytest
 from finetuning import compare, length_only
 from finetuning.pooling import held_out
 from finetuning.presets import preset_starts
-from finetuning.rows import Start, checkpoints_at, epoch_share, expand_rows
+from finetuning.rows import expand_rows
 from finetuning.runs import list_runs, share_of_array, single_folds
+from finetuning.starts import Start, checkpoints_at, epoch_share
 from finetuning.variants import Variant
 from pretraining import trainer as pretraining_trainer
 from transplant.datasets.labelled_set import LabelledSet

@@ -9,8 +9,9 @@ from sklearn.metrics import f1_score
 
 from finetuning.comparison_report import write_report
 from finetuning.pooling import held_out, with_class_offsets, with_temperature
-from finetuning.rows import Start, expand_rows
+from finetuning.rows import expand_rows
 from finetuning.runs import inner_folds, list_runs, single_folds
+from finetuning.starts import Start
 from finetuning.variants import Variant
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.evaluation.predictions import write_predictions
