@@ -56,6 +56,12 @@ def test_many_rows_have_no_bands_and_can_be_told_apart(tmp_path):
     assert not texts_overlap(figure)
 
 
+def test_names_of_three_rows_and_more_stand_beside_the_curves(tmp_path):
+    rows = [(f"row {number}", [history([0.1 * number, 0.2])]) for number in range(3)]
+    (axes,) = plots.plot_history_bands(rows, tmp_path / "bands.png").axes
+    assert axes.get_legend().get_window_extent().x0 >= axes.get_window_extent().x1
+
+
 def test_bands_of_nothing_are_refused(tmp_path):
     with pytest.raises(DataError, match="a: a band is made of"):
         plots.plot_history_bands([("a", [])], tmp_path / "bands.png")

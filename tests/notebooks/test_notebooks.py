@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
-MOST_BYTES = 1_000_000
+MOST_BYTES = 2**20
 CELL_TIMEOUT_S = 3600
 COLAB = "https://colab.research.google.com/github/"
 # Folders of a machine, in a path or as the cause of a warning.

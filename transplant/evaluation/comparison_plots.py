@@ -23,6 +23,7 @@ _DODGE = 0.012  # of the x axis, between series, so that error bars do not hide 
 _CLOSE_TICKS = 0.075  # of the x axis; labels nearer than this stand on two lines
 _LINE_POINTS = 18
 _MOST_BANDS = 4
+_MOST_INSIDE = 2  # rows whose names find a free place among the curves
 _LINES = ("-", ":", "-.")  # of the first six rows, the next six, ..
 
 
@@ -49,7 +50,8 @@ def plot_history_bands(rows, path, column="f1", title="Fine-tuning"):
     from matplotlib.ticker import MaxNLocator
 
     banded = len(rows) <= _MOST_BANDS
-    figure = new_figure(7.5 if banded else 10.5, 4.6)
+    inside = len(rows) <= _MOST_INSIDE
+    figure = new_figure(7.5 if inside else 10.5, 4.6)
     axes = figure.subplots()
     stopped = False
     for number, ((name, histories), (colour, _)) in enumerate(zip(rows, _styles(rows))):
@@ -75,7 +77,7 @@ def plot_history_bands(rows, path, column="f1", title="Fine-tuning"):
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     axes.margins(x=0.02)
     tidy_axes(axes)
-    axes.legend(fontsize=10, framealpha=0.9, **({} if banded else {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}))
+    axes.legend(fontsize=10, framealpha=0.9, **({} if inside else {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}))
     return save_figure(figure, path)
 
 

@@ -1,8 +1,11 @@
 """Which process works in a folder: a lock that is gone with its holder, however that ends."""
 
 import contextlib
+import errno
 import os
 import pathlib
+
+_WITHOUT_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)
 
 
 @contextlib.contextmanager
@@ -10,7 +13,8 @@ def folder_lock(folder, name=".lock"):
     """Take a folder for this process and yield whether it is free to take.
 
     The lock is an flock(2) on a file of the folder, which stays behind empty. On
-    systems without it (Windows) every folder counts as free.
+    systems and file systems without it (Windows, some network drives) every
+    folder counts as free.
 
     Args:
         folder: existing folder.
@@ -27,4 +31,8 @@ def folder_lock(folder, name=".lock"):
             is_free = True
         except BlockingIOError:
             is_free = False
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
+            is_free = True
         yield is_free
