@@ -14,6 +14,7 @@ from finetuning.rows import expand_rows
 from finetuning.runs import inner_folds, list_runs, perform, share_of_array, single_folds
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import DataError, OptionError
+from transplant.evaluation.corruption import carries_mains
 from transplant.training.job import open_job
 from transplant.training.progress import Progress
 from transplant.training.splits import stratified_folds
@@ -22,20 +23,8 @@ from transplant.training.weights import read_weights
 
 # Options of the trainer that the comparison sets: a run on another division would be pooled with the wrong records.
 _DECIDED = frozenset(
-    (
-        *(
-            "--train",
-            "--val",
-            "--test",
-            "--val-size",
-            "--folds",
-            "--fold",
-            "--split-seed",
-            "--subset",
-            "--shuffle-labels",
-        ),
-        *("--weights-file", "--second-weights-file", "--arch", "--recipe", "--seed", "--job-dir", "--resume"),
-    )
+    {"--train", "--val", "--test", "--val-size", "--folds", "--fold", "--split-seed", "--subset", "--shuffle-labels"}
+    | {"--weights-file", "--second-weights-file", "--arch", "--recipe", "--seed", "--job-dir", "--resume"}
 )
 # What may differ when a comparison goes on, or is divided: it changes no run.
 _FREE = frozenset({"job_dir", "job_array"})
@@ -60,7 +49,7 @@ def run_comparison(args, starts, log=print):
     check_classes(data)
     rows = _rows(args, starts, data)
     shared = trainer_options(args)
-    if data.sampling_rate_hz > 2 * MAINS_HZ:
+    if carries_mains(data.sampling_rate_hz, MAINS_HZ):
         shared.append("--robustness")
     else:
         log(f"records at {data.sampling_rate_hz:g} Hz carry no mains of {MAINS_HZ:g} Hz: no rows with spoilt records")

@@ -75,7 +75,7 @@ def write_report(runs, data, controls, job, log=print, inner_folds=()):
         "changed": changed,
         "compared_to": first,
         "differences": differences,
-        "pairs": _pairs(pooled, y, groups, data.classes),
+        "pairs": _pairs(pooled, differences, y, groups, data.classes),
         "runs": run_rows(of_runs),
         "calibration": _report_calibration(rows, pooled, data, y, job),
         "choices": choose_rows(rows, data, inner_folds, log) if len(inner_folds) else [],
@@ -148,17 +148,19 @@ def _difference(first, name, pooled, y, groups, classes, test, log):
     return found
 
 
-def _pairs(pooled, y, groups, classes):
-    """Return the paired difference of macro-F1 of every row to those before it: row -> other row -> difference."""
+def _pairs(pooled, differences, y, groups, classes):
+    """Return the paired difference of macro-F1 of every row to those before it: row -> other row -> difference.
+
+    Those to the first row are known already.
+    """
     together = {name: np.concatenate(probabilities) for name, probabilities in pooled.items()}
-    names = list(together)
-    return {
-        name: {
-            other: paired_bootstrap(y, together[other], together[name], classes, groups)["macro_f1"]
-            for other in names[:place]
-        }
-        for place, name in enumerate(names)
-    }
+    first, *others = together
+    pairs = {first: {}}
+    for place, name in enumerate(others):
+        pairs[name] = {first: differences[name]["macro_f1"]}
+        for other in others[:place]:
+            pairs[name][other] = paired_bootstrap(y, together[other], together[name], classes, groups)["macro_f1"]
+    return pairs
 
 
 def _read_run(run):

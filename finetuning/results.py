@@ -3,7 +3,7 @@
 import json
 
 from transplant.errors import OptionError
-from transplant.evaluation.corruption import add_mains, flip_polarity
+from transplant.evaluation.corruption import add_mains, carries_mains, flip_polarity
 from transplant.evaluation.evaluate import evaluate_predictions
 from transplant.evaluation.plots import plot_confusion
 from transplant.evaluation.predictions import write_predictions
@@ -92,7 +92,7 @@ def check_mains(sampling_rate_hz):
     Raises:
         OptionError: at twice the mains frequency or less.
     """
-    if sampling_rate_hz <= 2 * MAINS_HZ:
+    if not carries_mains(sampling_rate_hz, MAINS_HZ):
         raise OptionError(
             f"--robustness adds mains of {MAINS_HZ:g} Hz, which records at {sampling_rate_hz:g} Hz do not have; "
             "leave it out"

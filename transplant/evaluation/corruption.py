@@ -25,6 +25,11 @@ def flip_polarity(x):
     return 0 - np.asarray(x)
 
 
+def carries_mains(sampling_rate_hz, mains_hz=50.0):
+    """Return whether records at a sampling rate can hold the hum of the mains: more than two samples a period."""
+    return 0 < mains_hz < sampling_rate_hz / 2
+
+
 def add_mains(x, lengths, sampling_rate_hz, amplitude_std, mains_hz=50.0, seed=0):
     """Add the hum of the mains, a sine, to the valid samples of every record.
 
@@ -56,7 +61,7 @@ def add_mains(x, lengths, sampling_rate_hz, amplitude_std, mains_hz=50.0, seed=0
     if lengths.shape != (n,) or (n and not (lengths.min() >= 0 and lengths.max() <= time)):
         received = f"{lengths.min()} to {lengths.max()}" if lengths.shape == (n,) else f"shape={lengths.shape}"
         raise DataError(f"Each of {n} records has 0 to {time} valid samples. Received: {received}")
-    if not 0 < mains_hz < sampling_rate_hz / 2:
+    if not carries_mains(sampling_rate_hz, mains_hz):
         raise OptionError(
             f"Mains are sampled more than twice a period. Received: {mains_hz:g} Hz at {sampling_rate_hz:g} Hz"
         )
