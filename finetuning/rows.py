@@ -7,7 +7,7 @@ import re
 from finetuning.starts import Start
 from finetuning.variants import Variant
 from transplant.errors import OptionError
-from transplant.modules.registry import get_architecture
+from transplant.modules.registry import FUSION, get_architecture
 from transplant.training.weights import read_weights
 
 
@@ -22,6 +22,7 @@ class Row:
         variant: `finetuning.variants.Variant`, the recipe.
         subset: share of the training records.
         shuffled: whether training and validation labels are permuted.
+        network: the network's options of `finetuning.trainer`, as text. Defaults to none.
         of_folds: options on each fold, where they differ; then network and recipe are names alone. Defaults to none.
     """
 
@@ -31,6 +32,7 @@ class Row:
     variant: Variant
     subset: float = 1.0
     shuffled: bool = False
+    network: tuple = ()
     of_folds: tuple = ()
 
     @property
@@ -49,9 +51,7 @@ class Row:
         options = ["--arch", self.arch, *self.variant.options(), "--subset", f"{self.subset:g}"]
         for flag, file in zip(("--weights-file", "--second-weights-file"), self.start.files):
             options += [flag, file]
-        if self.start.files:
-            options += _network_options(self.arch, self.start.files)
-        return options + ["--shuffle-labels"] * self.shuffled
+        return options + list(self.network) + ["--shuffle-labels"] * self.shuffled
 
 
 def file_name(name):
@@ -60,7 +60,10 @@ def file_name(name):
 
 
 def expand_rows(starts, archs, variants, subsets):
-    """Return the rows of every combination that makes sense: weights serve their own network, and a fusion of it.
+    """Return the rows of every combination that makes sense.
+
+    Weights serve their own network, and a fusion of it unless others are given for both
+    branches. Random weights get the network of the rows beside them.
 
     Args:
         starts: `Start`s.
@@ -71,9 +74,12 @@ def expand_rows(starts, archs, variants, subsets):
     Raises:
         OptionError: if weights fit none of the networks, or two rows have one name.
     """
+    pairs = any(len(start.files) > 1 for start in starts)
     rows = []
     for start in starts:
         fitting = start.architectures()
+        if pairs and len(start.files) == 1 and not fitting.isdisjoint(set(archs) - {FUSION}):
+            fitting = fitting - {FUSION}
         chosen = [arch for arch in archs if fitting is None or arch in fitting]
         if not chosen:
             raise OptionError(
@@ -87,15 +93,36 @@ def expand_rows(starts, archs, variants, subsets):
     folders = [row.folder for row in rows]
     if len(set(folders)) < len(folders) or any(not folder.strip(".") for folder in folders):
         raise OptionError(f"rows need names of their own. Received: {', '.join(folders)}; write NAME=W")
-    return rows
+    return _with_networks(rows)
 
 
-def _network_options(arch, files):
+def _with_networks(rows):
+    """Return the rows with the options of their networks: those of the weights.
+
+    What a row's own weights leave open, all of it where they are random, is as in the other rows of
+    its architecture, if they agree: such rows differ in their weights alone.
+    """
+    own = [(row.arch, _network_of(row.start.files)) for row in rows]
+    completed = []
+    for row, (arch, network) in zip(rows, own):
+        beside = [other for theirs, other in own if theirs == arch]
+        for name in ("stages", "spectrogram"):
+            given = {other[name] for other in beside if name in other}
+            if name not in network and len(given) == 1:
+                network = network | {name: given.pop()}
+        options = []
+        if network.get("stages", get_architecture(arch).stages) < get_architecture(arch).stages:
+            options += ["--stages", str(network["stages"])]
+        if "spectrogram" in network:
+            preset, bins = network["spectrogram"]
+            options += ["--spectrogram", preset, "--bins", str(bins)]
+        completed.append(dataclasses.replace(row, network=tuple(options)))
+    return completed
+
+
+def _network_of(files):
+    """Return what weights files decide of their network: stages, and preset and bins of the spectrogram."""
     descriptions = [read_weights(file).description for file in files]
+    network = {"stages": descriptions[0].stages} if descriptions else {}
     spectrogram = next((d.spectrogram for d in descriptions if d.spectrogram), None)
-    options = []
-    if descriptions[0].stages < get_architecture(arch).stages:
-        options += ["--stages", str(descriptions[0].stages)]
-    if spectrogram:
-        options += ["--spectrogram", spectrogram["preset"], "--bins", str(spectrogram["bins"])]
-    return options
+    return network | ({"spectrogram": (spectrogram["preset"], spectrogram["bins"])} if spectrogram else {})

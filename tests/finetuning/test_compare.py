@@ -65,12 +65,38 @@ def test_rows_are_the_combinations_that_fit(jobs):
     assert options[:6] == ["--arch", "resnet18_2d", "--recipe", "best", "--subset", "0.1"]
     assert options[options.index("--stages") :] == ["--stages", "1", "--spectrogram", "draft", "--bins", "64"]
     assert [row.name for row in expand_rows(starts[:2], ["resnet18"], BEST, [1.0])] == ["random", "one"]
+    assert [row.network for row in expand_rows(starts[:1], ["resnet18", "fusion"], BEST, [1.0])] == [(), ()]
     with pytest.raises(OptionError, match="two: weights of fusion or resnet18_2d need that network"):
         expand_rows(starts, ["resnet18"], BEST, [1.0])
     with pytest.raises(OptionError, match="names of their own"):
         expand_rows([starts[0]] * 2, ["resnet18"], BEST, [1.0])
     with pytest.raises(OptionError, match="names of their own"):
         expand_rows([Start("..", share=0.0)], ["resnet18"], BEST, [1.0])
+
+
+def test_random_weights_get_the_network_that_they_are_compared_with(jobs):
+    one, two = str(jobs / "one"), str(jobs / "two")
+    starts = [Start.parse(text) for text in ("random", f"w={one}", f"w={two}", f"w={one}+{two}", f"v={two}")]
+    rows = {row.name: row for row in expand_rows(starts, ["resnet18", "resnet18_2d", "fusion"], BEST, [1.0])}
+    # Weights for both branches are given: a fusion does not start from one of them alone.
+    assert list(rows) == [
+        "random resnet18", "random resnet18_2d", "random fusion", "w resnet18", "w resnet18_2d", "w fusion",
+        "v resnet18_2d",
+    ]  # fmt: skip
+    raw, image = ("--stages", "1"), ("--stages", "1", "--spectrogram", "draft", "--bins", "64")
+    assert rows["random resnet18"].network == rows["w resnet18"].network == raw
+    assert rows["random resnet18_2d"].network == rows["random fusion"].network == image
+    assert rows["w fusion"].options()[-len(image) :] == list(image)
+
+
+def test_weights_of_several_networks_leave_random_weights_their_own(jobs, small_store, tmp_path):
+    small = ["--task", "beat", "--train", str(small_store), "--stages", "1", "--frame-size", "256", "--batch-size", "4"]
+    final = ["--arch", "resnet18_2d", "--steps-per-epoch", "1", "--val-patients", "0", "--spectrogram", "final"]
+    assert pretraining_trainer.main([*small, *final, "--job-dir", str(tmp_path / "final")]) == 0
+    starts = [Start.parse(text) for text in ("random", str(jobs / "two"), str(tmp_path / "final"))]
+    rows = {row.name: row.network for row in expand_rows(starts, ["resnet18_2d"], BEST, [1.0])}
+    assert rows["random"] == ("--stages", "1")
+    assert rows["two"][-3:] == ("draft", "--bins", "64") and rows["final"][-3:] == ("final", "--bins", "128")
 
 
 def test_an_epochs_weights_know_their_share_of_the_patients(jobs):
