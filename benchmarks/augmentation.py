@@ -1,12 +1,20 @@
 """How fast training records are augmented: `python benchmarks/augmentation.py`."""
 
-import dataclasses
 import json
 import math
 import os
 import sys
 
-from speeds import median_speeds, summarize_speeds, timed
+from speeds import (
+    Size,
+    add_size_flags,
+    median_speeds,
+    size_of,
+    speed_table,
+    summarize_speeds,
+    table_heading,
+    timed,
+)
 
 from transplant.training.command_line import make_parser, positive_int, run
 
@@ -24,19 +32,6 @@ measures everything, one after the other; the table shows medians."""
 
 RATE = 250.0
 LABELS = {"ours": "ours, in the graph", "generator": "numpy a record, from_generator", "numpy": "numpy a record, alone"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """How much a run does.
-
-    Attributes:
-        repeats: times that everything is measured.
-        at_least_s: CPU seconds of one measurement.
-    """
-
-    repeats: int
-    at_least_s: float
 
 
 FULL = Size(repeats=5, at_least_s=2.0)
@@ -228,15 +223,9 @@ def summarize(speeds):
 
 def format_table(summary):
     """Return the summary as a table for a terminal."""
-    lines = [f"{'':32}{'records/CPU s':>14}{'lowest - highest':>20}{'records/s':>12}{'ours is':>10}"]
     per_cpu = summary["records_per_cpu_second"]
-    for way, label in LABELS.items():
-        low, high = summary["lowest_and_highest"][way]
-        lines.append(
-            f"{label:32}{per_cpu[way]:>14,}{f'{low:,} - {high:,}':>20}"
-            f"{summary['records_per_second'][way]:>12,}{per_cpu['ours'] / per_cpu[way]:>9.1f}x"
-        )
-    return "\n".join(lines)
+    rows = [(way, label, f"{per_cpu['ours'] / per_cpu[way]:.1f}x") for way, label in LABELS.items()]
+    return "\n".join([table_heading("records"), *speed_table(summary, rows, "records")])
 
 
 def benchmark(args):
@@ -248,9 +237,7 @@ def benchmark(args):
     import scipy
     import tensorflow as tf
 
-    size = QUICK if args.quick else FULL
-    if args.repeats:
-        size = dataclasses.replace(size, repeats=args.repeats)
+    size = size_of(args, FULL, QUICK)
     print(
         f"records of {args.length} samples of one lead, batch {args.batch_size}; "
         f"median of {size.repeats} interleaved repeats"
@@ -272,10 +259,9 @@ def benchmark(args):
 def build_parser():
     """Return the parser of this benchmark."""
     parser = make_parser("python benchmarks/augmentation.py", DESCRIPTION)
-    parser.add_argument("--quick", action="store_true", help="shorter measurements: some ten seconds")
+    add_size_flags(parser, FULL, QUICK, "shorter measurements: some ten seconds")
     parser.add_argument("--length", type=positive_int, default=8192, help="samples in a record, padding included")
     parser.add_argument("--batch-size", type=positive_int, default=32, help="records in a batch")
-    parser.add_argument("--repeats", type=positive_int, help="times that everything is measured; default: 5, quick: 3")
     return parser
 
 

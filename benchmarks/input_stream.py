@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-from speeds import median_speeds, summarize_speeds
+from speeds import add_size_flags, median_speeds, size_of, speed_table, summarize_speeds, table_heading
 
 from pretraining.sources import SyntheticSource
 from transplant.training.command_line import make_parser, positive_int, run
@@ -263,21 +263,16 @@ def summarize(speeds):
 def format_table(summary):
     """Return the summary as a table for a terminal."""
     per_cpu = summary["frames_per_cpu_second"]
-    lines = [f"{'':34}{'frames/CPU s':>14}{'lowest - highest':>24}{'frames/s':>12}"]
-    for name, (ours, peer, label) in ROWS.items():
-        low, high = summary["lowest_and_highest"][name]
-        ratio = f"{per_cpu[ours] / per_cpu[peer]:>8.2f}x {ours} / {peer}" if peer else ""
-        lines.append(
-            f"{label:34}{per_cpu[name]:>14,}{f'{low:,} - {high:,}':>24}{summary['frames_per_second'][name]:>12,}{ratio}"
-        )
-    return "\n".join(lines)
+    rows = [
+        (name, label, f"{per_cpu[ours] / per_cpu[peer]:>8.2f}x {ours} / {peer}" if peer else "")
+        for name, (ours, peer, label) in ROWS.items()
+    ]
+    return "\n".join([table_heading(last=""), *speed_table(summary, rows)])
 
 
 def benchmark(args):
     """Measure and print what the parsed options ask for."""
-    size = QUICK if args.quick else FULL
-    if args.repeats:
-        size = dataclasses.replace(size, repeats=args.repeats)
+    size = size_of(args, FULL, QUICK)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if args.store:
         from pretraining.store import Store
@@ -318,12 +313,11 @@ def _report(store, args, size):
 def build_parser():
     """Return the parser of this benchmark."""
     parser = make_parser("python benchmarks/input_stream.py", DESCRIPTION)
-    parser.add_argument("--quick", action="store_true", help="less data and fewer batches: under a minute")
+    add_size_flags(parser, FULL, QUICK, "less data and fewer batches: under a minute")
     parser.add_argument("--store", metavar="DIR", help="a store made by pretraining.prepare; default: synthetic")
     parser.add_argument("--frame-size", type=positive_int, default=4096, help="samples in a frame")
     parser.add_argument("--batch-size", type=positive_int, default=512, help="frames in a batch")
     parser.add_argument("--samples-per-patient", type=positive_int, default=4096, help="frames of a patient in a pass")
-    parser.add_argument("--repeats", type=positive_int, help="times that everything is measured; default: 5")
     return parser
 
 

@@ -1,11 +1,19 @@
 """How fast frames become spectrograms: `python benchmarks/spectrogram.py`."""
 
-import dataclasses
 import json
 import os
 import sys
 
-from speeds import median_speeds, summarize_speeds, timed
+from speeds import (
+    Size,
+    add_size_flags,
+    median_speeds,
+    size_of,
+    speed_table,
+    summarize_speeds,
+    table_heading,
+    timed,
+)
 
 from transplant.training.command_line import make_parser, positive_int, run
 
@@ -24,19 +32,6 @@ Each repeat measures everything, one after the other; the table shows medians.""
 
 WINDOW = 256
 LABELS = {"ours": "ours, in the graph", "short_time_fft": "scipy ShortTimeFFT a frame", "stft": "scipy stft a frame"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """How much a run does.
-
-    Attributes:
-        repeats: times that everything is measured.
-        at_least_s: CPU seconds of one measurement.
-    """
-
-    repeats: int
-    at_least_s: float
 
 
 FULL = Size(repeats=5, at_least_s=2.0)
@@ -120,15 +115,11 @@ def summarize(speeds):
 
 def format_table(summary):
     """Return the summary as a table for a terminal."""
-    lines = [f"{'':34}{'frames/CPU s':>14}{'lowest - highest':>20}{'frames/s':>12}{'ours is':>10}"]
+    lines = [table_heading()]
     for preset, values in summary.items():
         per_cpu = values["frames_per_cpu_second"]
-        for way, label in LABELS.items():
-            low, high = values["lowest_and_highest"][way]
-            lines.append(
-                f"{preset + ': ' + label:34}{per_cpu[way]:>14,}{f'{low:,} - {high:,}':>20}"
-                f"{values['frames_per_second'][way]:>12,}{per_cpu['ours'] / per_cpu[way]:>9.1f}x"
-            )
+        rows = [(way, f"{preset}: {label}", f"{per_cpu['ours'] / per_cpu[way]:.1f}x") for way, label in LABELS.items()]
+        lines += speed_table(values, rows)
     return "\n".join(lines)
 
 
@@ -140,9 +131,7 @@ def benchmark(args):
     import scipy
     import tensorflow as tf
 
-    size = QUICK if args.quick else FULL
-    if args.repeats:
-        size = dataclasses.replace(size, repeats=args.repeats)
+    size = size_of(args, FULL, QUICK)
     print(
         f"{args.frame_size}-sample frames of one lead, batch {args.batch_size}; "
         f"median of {size.repeats} interleaved repeats"
@@ -163,10 +152,9 @@ def benchmark(args):
 def build_parser():
     """Return the parser of this benchmark."""
     parser = make_parser("python benchmarks/spectrogram.py", DESCRIPTION)
-    parser.add_argument("--quick", action="store_true", help="shorter measurements: some ten seconds")
+    add_size_flags(parser, FULL, QUICK, "shorter measurements: some ten seconds")
     parser.add_argument("--frame-size", type=positive_int, default=4096, help="samples in a frame")
     parser.add_argument("--batch-size", type=positive_int, default=128, help="frames in a batch")
-    parser.add_argument("--repeats", type=positive_int, help="times that everything is measured; default: 5")
     return parser
 
 

@@ -1,7 +1,51 @@
 """How the benchmarks measure, and what they say of their measurements."""
 
+import dataclasses
 import statistics
 import time
+
+from transplant.training.command_line import positive_int
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How much a run does.
+
+    Attributes:
+        repeats: times that everything is measured.
+        at_least_s: CPU seconds of one measurement.
+    """
+
+    repeats: int
+    at_least_s: float
+
+
+def add_size_flags(parser, full, quick, is_quick):
+    """Add `--quick` and `--repeats` to a benchmark's parser.
+
+    Args:
+        parser: of the benchmark.
+        full, quick: the benchmark's sizes.
+        is_quick: what a quick run is, for the help.
+    """
+    parser.add_argument("--quick", action="store_true", help=is_quick)
+    parser.add_argument(
+        "--repeats",
+        type=positive_int,
+        metavar="N",
+        help=f"times that everything is measured; default: {full.repeats}, quick: {quick.repeats}",
+    )
+
+
+def size_of(args, full, quick):
+    """Return the size that the options of `add_size_flags` ask for: a dataclass with `repeats`.
+
+    Args:
+        args: parsed options.
+        full, quick: the benchmark's sizes.
+    """
+    size = quick if args.quick else full
+    return dataclasses.replace(size, repeats=args.repeats) if args.repeats else size
 
 
 def timed(work, at_least_s, count=1):
@@ -45,3 +89,27 @@ def summarize_speeds(speeds, unit="frames"):
             name: round(statistics.median(wall for _, wall in values)) for name, values in speeds.items()
         },
     }
+
+
+def speed_table(summary, rows, unit="frames", width=34):
+    """Return the lines of a table for a terminal, below its heading.
+
+    Args:
+        summary: of `summarize_speeds`.
+        rows: list of (name, label, what stands at the end: the ratio).
+        unit: as for `summarize_speeds`.
+        width: of the labels, in characters.
+    """
+    lines = []
+    for name, label, ratio in rows:
+        low, high = summary["lowest_and_highest"][name]
+        lines.append(
+            f"{label:{width}}{summary[f'{unit}_per_cpu_second'][name]:>14,}{f'{low:,} - {high:,}':>24}"
+            f"{summary[f'{unit}_per_second'][name]:>12,}{ratio:>10}"
+        )
+    return lines
+
+
+def table_heading(unit="frames", last="ours is", width=34):
+    """Return the heading of `speed_table`."""
+    return f"{'':{width}}{f'{unit}/CPU s':>14}{'lowest - highest':>24}{f'{unit}/s':>12}{last:>10}"

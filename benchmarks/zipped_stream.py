@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from published_generators import frames_one_by_one
-from speeds import median_speeds, summarize_speeds
+from speeds import add_size_flags, median_speeds, size_of, speed_table, summarize_speeds, table_heading
 from zipped_patients import SEGMENTS, ZippedPatients, write_patient
 
 from transplant.datasets import byte_stream
@@ -161,27 +161,17 @@ def summarize(speeds):
 
 def format_table(summary):
     """Return the summary as a table for a terminal."""
-    lines = [f"{'':28}{'frames/CPU s':>14}{'lowest - highest':>20}{'frames/s':>12}{'ours is':>10}"]
-    labels = {
-        "ours": "ours, from zipped files",
-        "from_generator": "per-frame from_generator",
-        "unshuffled": "the same, unshuffled",
-    }
-    for name, label in labels.items():
-        low, high = summary["lowest_and_highest"][name]
-        ratio = "" if name == "ours" else f"{summary[f'ours_over_{name}']:.1f}x"
-        lines.append(
-            f"{label:28}{summary['frames_per_cpu_second'][name]:>14,}{f'{low:,} - {high:,}':>20}"
-            f"{summary['frames_per_second'][name]:>12,}{ratio:>10}"
-        )
-    return "\n".join(lines)
+    rows = [
+        ("ours", "ours, from zipped files", ""),
+        ("from_generator", "per-frame from_generator", f"{summary['ours_over_from_generator']:.1f}x"),
+        ("unshuffled", "the same, unshuffled", f"{summary['ours_over_unshuffled']:.1f}x"),
+    ]
+    return "\n".join([table_heading(), *speed_table(summary, rows)])
 
 
 def benchmark(args):
     """Measure and print what the parsed options ask for."""
-    size = QUICK if args.quick else FULL
-    if args.repeats:
-        size = dataclasses.replace(size, repeats=args.repeats)
+    size = size_of(args, FULL, QUICK)
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         _benchmark(pathlib.Path(folder), size, args)
 
@@ -232,11 +222,10 @@ def _benchmark(folder, size, args):
 def build_parser():
     """Return the parser of this benchmark."""
     parser = make_parser("python benchmarks/zipped_stream.py", DESCRIPTION)
-    parser.add_argument("--quick", action="store_true", help="fewer patients, measured once: under a minute")
+    add_size_flags(parser, FULL, QUICK, "fewer patients, measured once: under a minute")
     parser.add_argument("--frame-size", type=positive_int, default=4096, help="samples in a frame")
     parser.add_argument("--batch-size", type=positive_int, default=512, help="frames in a batch")
     parser.add_argument("--samples-per-patient", type=positive_int, default=4096, help="frames of a patient")
-    parser.add_argument("--repeats", type=positive_int, help="times that both are measured; default: 3")
     parser.add_argument("--workers", type=positive_int, metavar="N", help="processes that decode; default: as training")
     parser.add_argument("--folder", metavar="D", help="where the files are written; default: the system's")
     return parser
