@@ -70,9 +70,11 @@ def run_comparison(args, starts, log=print):
     runs = list_runs(rows, args.seeds, parts, job)
     mine = share_of_array(runs, args.job_array)
     held_out = "a test set" if args.test else f"{args.folds} folds{', inner ones' if args.inner_folds else ''}"
-    log(f"{data}; {held_out}, {len(args.seeds)} seed(s), {len(rows)} rows: {len(runs)} runs, {len(mine)} of them here")
-    progress = Progress(len(mine), "runs")
-    for run in mine:
+    waiting = [run for run in mine if not run.is_finished]
+    here = f"{len(mine)} of them here" + (f", {len(mine) - len(waiting)} finished" if len(waiting) < len(mine) else "")
+    log(f"{data}; {held_out}, {len(args.seeds)} seed(s), {len(rows)} rows: {len(runs)} runs, {here}")
+    progress = Progress(len(waiting), "runs")
+    for run in waiting:
         perform(run, shared)
         progress.step(str(run))
     missing = [run for run in runs if not run.is_finished]

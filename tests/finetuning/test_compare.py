@@ -236,6 +236,7 @@ def test_a_comparison_from_the_command_line(small_set, jobs, tmp_path, capsys):
     before = finished.stat().st_mtime_ns
     assert compare.main([*own, *trainer_options]) == 0
     assert finished.stat().st_mtime_ns == before
+    assert "runs, 8 of them here, 8 finished" in capsys.readouterr().out
     own[own.index("--epochs") + 1] = "2"
     assert compare.main([*own, *trainer_options]) == 2
     assert "epochs 1 (now 2)" in capsys.readouterr().err
