@@ -86,12 +86,17 @@ def build_parser():
         default=BEST,
         help="defaults of all options marked [recipe]: `paper` those of Weimann and Conrad (2021), `best` ours",
     )
-    training.add_argument("--epochs", type=positive_int, metavar="N", help="epochs [recipe]")
+    training.add_argument(
+        "--epochs", type=positive_int, metavar="N", help="epochs; `best` has 20, of few records more [recipe]"
+    )
     training.add_argument("--batch-size", type=positive_int, metavar="N", help="records in a batch [recipe]")
     training.add_argument("--val-metric", choices=METRICS, help="what the best weights are chosen by [recipe]")
     training.add_argument("--early-stop-metric", choices=METRICS, help="what ends a run early [recipe]")
     training.add_argument(
-        "--patience", type=positive_int, metavar="N", help="epochs without improvement before stopping [recipe]"
+        "--patience",
+        type=positive_int,
+        metavar="N",
+        help="epochs without improvement before stopping; `best` never stops early [recipe]",
     )
     add_run_flags(training)
     training.add_argument("--seed", type=seed, default=2024, help="seed of initial weights and order of records")

@@ -41,7 +41,7 @@ def test_leaving_everything_out_is_the_papers_recipe():
     left = {name for name in RECIPES[PAPER] if RECIPES[PAPER][name] != RECIPES[BEST][name]}
     changed = departures(trainer.parse(["--recipe", BEST, *together]))
     assert {name: changed[name] for name in changed} == {
-        name: RECIPES[PAPER][name] for name in left - {"epochs", "batch_size", "early_stop_metric"}
+        name: RECIPES[PAPER][name] for name in left - {"epochs", "patience", "batch_size", "early_stop_metric"}
     }
     for variant in variants:
         (ingredient,) = [name for name in INGREDIENTS if variant.name == f"best without {name}"]
