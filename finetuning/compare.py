@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from finetuning.presets import PRESETS
+from finetuning.presets import PRESETS, SHARES
 from finetuning.recipes import BEST, RECIPES
 from finetuning.variants import Variant, leave_one_out
 from transplant.modules.registry import ARCHITECTURES
@@ -73,9 +73,9 @@ def build_parser():
         "--recipe",
         nargs="+",
         type=Variant.parse,
-        default=[Variant(BEST, BEST)],
         metavar="R",
-        help=f"recipes: {', '.join(RECIPES)}, or one with changes, as in best:ema=0:crop=4096; NAME=R names it",
+        help=f"recipes: {', '.join(RECIPES)}, or one with changes, as in best:ema=0:crop=4096; NAME=R names it; "
+        f"default: {BEST}",
     )
     rows.add_argument(
         "--ablate", action="store_true", help="add rows of the first recipe without one of its ingredients each"
@@ -115,6 +115,7 @@ def parse(argv=None):
     argv = list(sys.argv[1:] if argv is None else argv)
     own, trainer_options = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     args = build_parser().parse_args(own)
+    args.recipe = args.recipe or [Variant(BEST, BEST)]
     args.trainer_options = trainer_options
     return args
 
@@ -134,6 +135,9 @@ def compare(args):
     if args.preset:
         args.arch = args.arch or list(PRESETS[args.preset].archs)
         starts = preset_starts(args.preset, args.init)
+        if args.preset == "h2" and len(starts) <= len(SHARES):
+            shares = ", ".join(start.name for start in starts[1:])
+            print(f"the job's epochs are no finer shares of its patients than {shares}: --epochs 100 has one for 1%")
     else:
         args.arch = args.arch or ["resnet18"]
         starts = [Start.parse(text) for text in args.init]

@@ -15,7 +15,7 @@ from finetuning.runs import inner_folds, list_runs, perform, share_of_array, sin
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import DataError, OptionError
 from transplant.evaluation.corruption import carries_mains
-from transplant.training.job import open_job
+from transplant.training.job import open_job, read_config
 from transplant.training.progress import Progress
 from transplant.training.splits import stratified_folds
 from transplant.training.transfer import trained_on
@@ -66,6 +66,7 @@ def run_comparison(args, starts, log=print):
     fingerprints["weights"] = [[start.name, start.digest()] for start in starts]
     recipes = [variant.options() for variant in args.recipe]
     options = vars(args) | {"recipe": recipes, "fingerprints": fingerprints}
+    is_new = read_config(args.job_dir) is None
     job = open_job(args.job_dir, "finetuning.compare", json.loads(json.dumps(options)), resume=True, free=_FREE)
     runs = list_runs(rows, args.seeds, parts, job)
     mine = share_of_array(runs, args.job_array)
@@ -75,7 +76,13 @@ def run_comparison(args, starts, log=print):
     log(f"{data}; {held_out}, {len(args.seeds)} seed(s), {len(rows)} rows: {len(runs)} runs, {here}")
     progress = Progress(len(waiting), "runs")
     for run in waiting:
-        perform(run, shared)
+        try:
+            perform(run, shared)
+        except OptionError:
+            # What no run could begin with does not hold the folder against better options.
+            if is_new and not any(run.is_finished for run in runs):
+                (job / "config.json").unlink(missing_ok=True)
+            raise
         progress.step(str(run))
     missing = [run for run in runs if not run.is_finished]
     if missing:
@@ -86,7 +93,12 @@ def run_comparison(args, starts, log=print):
     else:
         control = length_only.of_folds(data, args.folds, args.split_seed)
     folds = stratified_folds(data.y, data.group_ids, args.folds, args.split_seed) if args.inner_folds else []
-    return write_report(runs, evaluated, {"length only": control}, job, log, [held for _, held in folds])
+    design = [
+        f"records: {evaluated}",
+        f"held out: {held_out}; seeds of the runs: {', '.join(map(str, args.seeds))}",
+        f"options of every run: `{' '.join(shared)}`",
+    ]
+    return write_report(runs, evaluated, {"length only": control}, job, log, [held for _, held in folds], design)
 
 
 def _rows(args, starts, data):
@@ -133,8 +145,9 @@ def check_trainer_options(args):
     """
     from finetuning.trainer import parse
 
+    prog = "python -m finetuning.compare, options of every run"
     wrong = [option for option in args.trainer_options if option.partition("=")[0] in _DECIDED]
     if wrong:
         raise OptionError(f"options after -- are the same for all runs. Received: {', '.join(wrong)}; leave them out")
     for variant in args.recipe:
-        parse([*variant.options(), *trainer_options(args)])
+        parse([*variant.options(), *trainer_options(args)], prog)

@@ -7,8 +7,8 @@ def comparison_page(report, of_runs, title, figures):
     """Return the page.
 
     Args:
-        report: dict with `metrics`, `changed`, `differences` (row -> paired
-            differences to the first), `pairs`, `calibration` and `choices`, as
+        report: dict with `design`, `rows`, `chosen`, `metrics`, `chance`, `changed`,
+            `differences`, `pairs`, `calibration` and `choices`, as
             `finetuning.comparison_report.write_report` puts them in comparison.json.
         of_runs: list of (row name, runs), as for `markdown_run_table`.
         title: heading.
@@ -17,9 +17,14 @@ def comparison_page(report, of_runs, title, figures):
     metrics = report["metrics"]
     first = next(iter(metrics))
     classes = paper_order(metrics[first]["f1"])
+    scores = _score_table(metrics, classes)
     parts = [
-        ("Held-out records, pooled (95% bootstrap interval)", _score_table(metrics, classes)),
-        (f"Paired difference to {first}", _difference_table(report["differences"], classes)),
+        ("What was run", _design(report)),
+        (
+            "Held-out records, pooled (95% bootstrap interval)",
+            f"{scores}\n\nGuessing by the class frequencies has a macro-F1 of {report['chance']:.3f}.",
+        ),
+        ("Paired differences", _difference_table(report["differences"], classes)),
         ("Paired difference of macro-F1, row less column", _pair_table(report["pairs"], list(metrics))),
         ("Changed after training", _score_table(report["changed"], classes)),
         ("Runs", markdown_run_table(of_runs)),
@@ -29,6 +34,15 @@ def comparison_page(report, of_runs, title, figures):
         parts.append(("Rows that the inner folds choose", _choice_table(report["choices"])))
     parts.append(("Figures", "\n\n".join(f"![{name}]({name})" for name in figures)))
     return "\n\n".join([f"# {title}", *(f"## {heading}\n\n{text}" for heading, text in parts)]) + "\n"
+
+
+def _design(report):
+    lines = [f"- {line}" for line in report["design"]]
+    rows = [["", "options of finetuning.trainer"]]
+    rows += [[name, f"`{' '.join(options)}`"] for name, options in report["rows"].items()]
+    for name, choices in report["chosen"].items():
+        rows.append([name, "; ".join(f"fold {fold}: {choice}" for fold, choice in enumerate(choices))])
+    return "\n".join([*lines, "", markdown_table(rows, numbers=False)])
 
 
 def _score_table(metrics, classes):
@@ -49,10 +63,23 @@ def _score_table(metrics, classes):
 
 
 def _difference_table(differences, classes):
-    lines = [["", "macro-F1", *classes]]
+    lines = [["", "to", "macro-F1", "verdict", *classes, "Wilcoxon"]]
     for name, found in differences.items():
-        lines.append([name, _interval(found["macro_f1"]), *(_interval(found["f1"][label]) for label in classes)])
-    return markdown_table(lines)
+        test = found.get("wilcoxon") or {"p": None}
+        lines.append(
+            [
+                name,
+                found["to"],
+                _interval(found["macro_f1"]),
+                found["verdict"].partition(":")[0],
+                *(_interval(found["f1"][label]) for label in classes),
+                "-" if test["p"] is None else f"p = {test['p']:.3g}",
+            ]
+        )
+    reasons = dict.fromkeys(
+        found["wilcoxon"]["reason"] for found in differences.values() if found.get("wilcoxon", {}).get("reason")
+    )
+    return "\n\n".join([markdown_table(lines), *(f"{reason[0].upper()}{reason[1:]}." for reason in reasons)])
 
 
 def _pair_table(pairs, names):

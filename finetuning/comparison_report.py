@@ -8,24 +8,23 @@ import pandas as pd
 
 from finetuning.choice import choose_rows
 from finetuning.comparison_page import comparison_page
+from finetuning.differences import all_pairs, paired_differences, references, wilcoxon_tests
 from finetuning.pooling import held_out, stacked, with_class_offsets, with_temperature
 from finetuning.rows import file_name
 from transplant.atomic import atomic_path
 from transplant.evaluation.calibration import calibration_bins, calibration_metrics, plot_reliability
 from transplant.evaluation.comparison_plots import plot_history_bands, plot_pretraining_share, plot_subset_share
 from transplant.evaluation.evaluate import evaluate_predictions
-from transplant.evaluation.paired_test import wilcoxon_signed_rank
 from transplant.evaluation.plots import plot_confusion, plot_macro_f1_comparison
 from transplant.evaluation.predictions import write_predictions
 from transplant.evaluation.report import results_table, write_metrics
 from transplant.evaluation.run_table import run_rows, run_table
-from transplant.evaluation.statistics import paired_bootstrap, verdict
 from transplant.evaluation.training_cost import cost_to_epoch
 
 CORRUPTIONS = {"test_flipped": "polarity flipped", "test_mains": "50 Hz mains added"}
 
 
-def write_report(runs, data, controls, job, log=print, inner_folds=()):
+def write_report(runs, data, controls, job, log=print, inner_folds=(), design=()):
     """Pool and compare finished runs.
 
     Files: ROW_predictions.csv (mean over the seeds), comparison.json, comparison.md
@@ -40,6 +39,7 @@ def write_report(runs, data, controls, job, log=print, inner_folds=()):
         log: function that takes a line.
         inner_folds: the records of each fold, where the runs held out two folds
             each: then each fold's choice of a row is reported too. Defaults to ().
+        design: lines that say what was run, for the page. Defaults to none.
 
     Returns:
         dict name -> metrics.
@@ -56,6 +56,11 @@ def write_report(runs, data, controls, job, log=print, inner_folds=()):
     metrics = {name: score(probabilities) for name, probabilities in pooled.items()}
     log(f"held-out records pooled{f', {times} times each' if times > 1 else ''}, 95% bootstrap intervals:")
     log(results_table(list(metrics.items())))
+    chance = 1 / len(data.classes)
+    log(f"guessing by the class frequencies: macro-F1 {chance:.3f}")
+    chosen = {row.name: row.names_of_folds() for row in rows if row.of_folds}
+    for name, names in chosen.items():
+        log(f"{name}: " + ", ".join(f"fold {fold} {choice}" for fold, choice in enumerate(names)))
     changed = _changed_rows(rows, pooled, data, score)
     log("the same, changed after training:")
     log(results_table(list(changed.items())))
@@ -63,19 +68,19 @@ def write_report(runs, data, controls, job, log=print, inner_folds=()):
     log("the runs one by one:")
     log(run_table(of_runs))
     first = next(iter(pooled))
-    tests = _wilcoxon_tests(rows, dict(of_runs))
-    differences = {
-        name: _difference(first, name, pooled, y, groups, data.classes, tests.get(name), log)
-        for name in pooled
-        if name != first
-    }
+    reference_of = references(list(rows), controls)
+    tests = wilcoxon_tests(rows, dict(of_runs), reference_of)
+    differences = paired_differences(pooled, y, groups, data.classes, reference_of, tests, log)
     report = {
+        "design": list(design),
         "rows": {row.name: row.options() for row in rows if not row.of_folds},
+        "chosen": chosen,
         "metrics": metrics,
+        "chance": chance,
         "changed": changed,
         "compared_to": first,
         "differences": differences,
-        "pairs": _pairs(pooled, differences, y, groups, data.classes),
+        "pairs": all_pairs(pooled, differences, y, groups, data.classes),
         "runs": run_rows(of_runs),
         "calibration": _report_calibration(rows, pooled, data, y, job),
         "choices": choose_rows(rows, data, inner_folds, log) if len(inner_folds) else [],
@@ -112,55 +117,6 @@ def _changed_rows(rows, pooled, data, score):
                 continue
             changed[f"{row.name}, {what}"] = score(held_out(runs, data.record_ids, name))
     return changed
-
-
-def _wilcoxon_tests(rows, of_runs):
-    """Return dict row name -> Wilcoxon test of its runs against the first row's: a pair is a fold, or a seed."""
-    scores = {}
-    for row, runs in rows.items():
-        if len(runs[0].folds) > 1:
-            reason = "runs on inner folds share the records that they held out: no Wilcoxon test"
-            return {row.name: {"p": None, "reason": reason} for row in rows}
-        of_parts = {}
-        for run, found in zip(runs, of_runs[row.name]):
-            # The seeds of a fold are scored on the same records: they make one pair.
-            of_parts.setdefault(run.folds or run.seed, []).append(found["macro_f1"])
-        scores[row.name] = [float(np.mean(values)) for values in of_parts.values()]
-    first = next(iter(scores.values()))
-    return {name: wilcoxon_signed_rank(first, values) for name, values in scores.items()}
-
-
-def _difference(first, name, pooled, y, groups, classes, test, log):
-    """Return the paired difference of a row to the first one, and say it in words; `test` may be None."""
-    a, b = (np.concatenate(pooled[row]) for row in (first, name))
-    found = paired_bootstrap(y, a, b, classes, groups)
-    macro = found["macro_f1"]
-    log(f"{name} against {first}: macro-F1 {macro['difference']:+.3f}, {verdict(macro['low'], macro['high'])}")
-    for label, one in found["f1"].items():
-        log(f"    {label}: {one['difference']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]")
-    if test:
-        found["wilcoxon"] = test
-        log(
-            f"    {test['reason']}"
-            if test["p"] is None
-            else f"    Wilcoxon over {test['pairs']} pairs: p = {test['p']:.3g}"
-        )
-    return found
-
-
-def _pairs(pooled, differences, y, groups, classes):
-    """Return the paired difference of macro-F1 of every row to those before it: row -> other row -> difference.
-
-    Those to the first row are known already.
-    """
-    together = {name: np.concatenate(probabilities) for name, probabilities in pooled.items()}
-    first, *others = together
-    pairs = {first: {}}
-    for place, name in enumerate(others):
-        pairs[name] = {first: differences[name]["macro_f1"]}
-        for other in others[:place]:
-            pairs[name][other] = paired_bootstrap(y, together[other], together[name], classes, groups)["macro_f1"]
-    return pairs
 
 
 def _read_run(run):

@@ -14,6 +14,7 @@ from transplant.training.splits import check_disjoint, stratified_folds, stratif
 
 SYNTHETIC_RECORDS = 200
 SYNTHETIC_TEST_SHARE = 0.25
+FEWEST_VALIDATION_RECORDS, FEWEST_VALIDATION_RECORDS_OF_A_CLASS = 20, 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,23 +48,11 @@ def load_data(args, log=print):
         DataError: a file that cannot be used, or sets that do not fit together.
         SplitError: too few records to divide, or a patient in two sets.
     """
+    check_data_options(args)
     train, validation, test = _load_sets(args, log)
     check_classes(train)
     name, fingerprint = f"{train.dataset} {train.label_version}", train.fingerprint()
-    if (args.fold is None) != (args.folds is None):
-        raise OptionError(
-            f"--folds and --fold go together. Received: --folds {args.folds}, --fold {args.fold and args.fold[0]}"
-        )
     if args.folds:
-        if args.train is None:
-            raise OptionError("--folds goes with --train. Received: no --train")
-        if test is not None:
-            raise OptionError("--folds takes the test set out of --train; leave out --test")
-        given = ", ".join(map(str, args.fold))
-        if not all(0 <= fold < args.folds for fold in args.fold):
-            raise OptionError(f"--fold is 0 to {args.folds - 1} with --folds {args.folds}. Received: {given}")
-        if len(set(args.fold)) == args.folds:
-            raise OptionError(f"--fold {given} leaves nothing of --folds {args.folds} to train on; leave one out")
         folds = stratified_folds(train.y, train.group_ids, args.folds, args.split_seed, train.classes)
         held_out = np.unique(np.concatenate([folds[fold][1] for fold in args.fold]))
         rest = np.setdiff1d(np.arange(len(train)), held_out)
@@ -89,14 +78,50 @@ def load_data(args, log=print):
     return FinetuningData(train, validation, test, name, fingerprint)
 
 
+def check_data_options(args):
+    """Refuse options that contradict each other, before anything is read.
+
+    Args:
+        args: options of `finetuning.trainer`.
+    """
+    if args.train is None and (args.val or args.test or args.folds):
+        raise OptionError("--val, --test and --folds go with --train. Received: no --train")
+    if (args.fold is None) != (args.folds is None):
+        raise OptionError(
+            f"--folds and --fold go together. Received: --folds {args.folds}, --fold {args.fold and args.fold[0]}"
+        )
+    if not args.folds:
+        return
+    if args.test:
+        raise OptionError("--folds takes the test set out of --train; leave out --test")
+    given = ", ".join(map(str, args.fold))
+    if not all(0 <= fold < args.folds for fold in args.fold):
+        raise OptionError(f"--fold is 0 to {args.folds - 1} with --folds {args.folds}. Received: {given}")
+    if len(set(args.fold)) == args.folds:
+        raise OptionError(f"--fold {given} leaves nothing of --folds {args.folds} to train on; leave one out")
+
+
+def coarse_validation(validation):
+    """Return a line that warns of a validation set too small to choose an epoch by, or None.
+
+    Args:
+        validation: `LabelledSet`, or None.
+    """
+    if validation is None:
+        return None
+    counts = validation.counts()
+    if len(validation) >= FEWEST_VALIDATION_RECORDS and min(counts.values()) >= FEWEST_VALIDATION_RECORDS_OF_A_CLASS:
+        return None
+    each = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return f"validation has {len(validation)} records ({each}): scores jump, and choose the epoch; see --val-size"
+
+
 def _load_sets(args, log):
     def load(path):
         loaded = LabelledSet.load(path)
         return loaded if args.channel is None else loaded.select_lead(args.channel)
 
     if args.train is None:
-        if args.val or args.test:
-            raise OptionError("--val and --test go with --train. Received: no --train")
         log("no data given: fine-tuning on the embedded synthetic records (not evidence)")
         everything = synthetic_set(args.seed)
         rest, held_out = stratified_split(everything.y, everything.group_ids, SYNTHETIC_TEST_SHARE, args.seed)

@@ -36,6 +36,7 @@ def chosen_row(job, folds, split_seed, fingerprint):
     if different:
         raise OptionError(f"--chosen-by {job}: the folds must be the same. Received: {'; '.join(different)}")
     found = json.loads(report.read_text(encoding="utf-8"))
-    of_folds = tuple(tuple(found["rows"][choice["chosen"]]) for choice in found["choices"])
+    names = [choice["chosen"] for choice in found["choices"]]
+    of_folds = tuple((name, tuple(found["rows"][name])) for name in names)
     name = "chosen by inner folds"
     return Row(name, Start(name), "chosen", Variant(name, "chosen"), of_folds=of_folds)

@@ -228,9 +228,14 @@ def _report(out_dir, parts, skipped):
             print(f"  {', '.join(names[:5])}{', ...' if len(names) > 5 else ''} ({len(names)}): {reason}")
         if len(names_by_reason) > _SHOWN:
             print(f"  and more, all in {out_dir / 'prepare.json'}")
-    train, test = ("train", "test") if "train" in parts else ("all", None)
-    following = f"python -m finetuning.trainer --train {out_dir / train}.npz"
-    print("next: " + following + (f" --test {out_dir / test}.npz" if test else ""))
+    for name, part in parts.items():
+        present = [label for label, count in part.counts().items() if count]
+        if len(present) < 2:
+            print(f"{name} has records of {', '.join(present)} alone: a classifier needs two classes or more")
+    if "train" in parts:
+        print(f"next: python -m finetuning.trainer --train {out_dir}/train.npz --test {out_dir}/test.npz")
+    else:
+        print(f"next: python -m finetuning.compare --train {out_dir}/all.npz --init random W --job-dir J")
 
 
 if __name__ == "__main__":

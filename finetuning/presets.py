@@ -45,8 +45,8 @@ def preset_starts(name, init):
     preset = PRESETS[name]
     if len(jobs) != preset.jobs:
         raise OptionError(
-            f"--preset {name} compares {preset.jobs} pretraining job(s) with random weights; name them with --init. "
-            f"Received: {len(jobs)}"
+            f"--preset {name} compares random weights with those of {preset.jobs} pretraining job(s). "
+            f"Received: {len(jobs)} in --init {' '.join(init)}; name {preset.jobs}"
         )
     random = Start(RANDOM, share=0.0)
     if name == "h2":

@@ -23,7 +23,8 @@ class Row:
         subset: share of the training records.
         shuffled: whether training and validation labels are permuted.
         network: the network's options of `finetuning.trainer`, as text. Defaults to none.
-        of_folds: options on each fold, where they differ; then network and recipe are names alone. Defaults to none.
+        of_folds: (row name, its options) on each fold, where they differ; then network and recipe are names alone.
+            Defaults to none.
     """
 
     name: str
@@ -47,16 +48,20 @@ class Row:
             fold: that a run holds out. Defaults to None.
         """
         if self.of_folds:
-            return list(self.of_folds[fold])
+            return list(self.of_folds[fold][1])
         options = ["--arch", self.arch, *self.variant.options(), "--subset", f"{self.subset:g}"]
         for flag, file in zip(("--weights-file", "--second-weights-file"), self.start.files):
             options += [flag, file]
         return options + list(self.network) + ["--shuffle-labels"] * self.shuffled
 
+    def names_of_folds(self):
+        """Return the names of the rows that it is on each fold, where they differ."""
+        return [name for name, _ in self.of_folds]
+
 
 def file_name(name):
     """Return a row's name as that of a file or folder."""
-    return re.sub(r"[^\w.-]+", "_", name)
+    return re.sub(r"[^\w.-]+", "_", name).strip("_")
 
 
 def expand_rows(starts, archs, variants, subsets):
@@ -83,8 +88,8 @@ def expand_rows(starts, archs, variants, subsets):
         chosen = [arch for arch in archs if fitting is None or arch in fitting]
         if not chosen:
             raise OptionError(
-                f"{start.name}: weights of {' or '.join(sorted(fitting))} need that network. "
-                f"Received: --arch {' '.join(archs)}"
+                f"{start.name}: these weights serve --arch {' or '.join(sorted(fitting, key=lambda a: a == FUSION))}. "
+                f"Received: --arch {' '.join(archs)}; add that network, or leave the weights out"
             )
         for arch, variant, subset in itertools.product(chosen, variants, subsets):
             parts = [start.name, arch if len(archs) > 1 else "", variant.name if len(variants) > 1 else ""]

@@ -2,18 +2,17 @@
 
 import dataclasses
 import hashlib
-import json
 import pathlib
 import re
 
-import pandas as pd
-
 from transplant.errors import OptionError
 from transplant.modules.registry import FUSION
+from transplant.training.job import read_config
 from transplant.training.transfer import find_weights
 from transplant.training.weights import read_weights
 
 RANDOM = "random"
+_ONE_PASS = 1.05  # passes over the patients: more or less one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,17 +67,15 @@ class Start:
 
 
 def epoch_share(path):
-    """Return the share of a pretraining run that an epoch's weights have seen, or None for other files.
-
-    With `--samples-per-patient` such that the run is one pass over the patients, it is the share of the patients.
+    """Return the share of the pretraining patients that an epoch's weights have seen, or None if that is not known.
 
     Args:
-        path: weights file.
+        path: weights file of an epoch of a pretraining job.
     """
     folder = pathlib.Path(path).parent
     match = re.fullmatch(r"epoch_(\d+)", folder.name)
-    history = folder.parent / "history.csv"
-    return int(match.group(1)) / len(pd.read_csv(history)) if match and history.is_file() else None
+    passes = _passes_of_an_epoch(folder.parent) if match else None
+    return None if passes is None else _share(folder.parent, passes * int(match.group(1)))
 
 
 def checkpoints_at(job, shares):
@@ -89,35 +86,43 @@ def checkpoints_at(job, shares):
         shares: e.g. (0.01, 0.1, 0.2, 1.0).
 
     Raises:
-        OptionError: if the folder holds no epochs.
+        OptionError: if the folder holds no epochs, or they are no shares of the
+            patients: the run made more than one pass over them, or read a file of windows.
     """
     job = pathlib.Path(job)
     # As text, epoch_100 would stand before epoch_99.
     epochs = sorted((path.parent for path in job.glob("epoch_*/weights.npz")), key=lambda path: int(path.name[6:]))
-    if not epochs or not (job / "history.csv").is_file():
+    if not epochs or not (job / "config.json").is_file():
         raise OptionError(
             f"{job}: a pretraining job with epoch_NN/weights.npz is needed. Received: none; check the path"
         )
-    chosen = dict.fromkeys(epochs[max(round(share * len(epochs)), 1) - 1] for share in shares)
-    coverage = _passes(job)
-    starts = []
-    for folder in chosen:
-        share = min(epoch_share(folder / "weights.npz") * coverage, 1.0)
-        starts.append(Start(f"{100 * share:.3g}%", (str(folder / "weights.npz"),), share))
-    return starts
-
-
-def _passes(job):
-    """Return how much of the patients a pretraining run visited, at most 1; refuse runs on a file of windows."""
-    options = json.loads((job / "config.json").read_text())["options"]
-    if options["steps_per_epoch"] is None:
+    passes = _passes_of_an_epoch(job)
+    if passes is None or passes * len(epochs) > _ONE_PASS:
+        made = "one trained on a file of windows" if passes is None else f"one of {passes * len(epochs):.3g} passes"
         raise OptionError(
-            f"{job}: the share of the patients that an epoch has seen is known of jobs that stream recordings. "
-            "Received: a job trained on a file of windows, every epoch of which sees all patients"
+            f"{job}: the epochs of a run are shares of the patients where it passes over them once. Received: {made}; "
+            "pretrain with --samples-per-patient for one pass, or a job for each --patient-fraction and "
+            "--init 10%=JOB@0.1"
         )
-    patients = len(read_weights(job / "backbone.npz").description.data["training_patients"])
-    drawn = options["epochs"] * options["steps_per_epoch"] * options["batch_size"]
-    return min(drawn / (patients * options["samples_per_patient"]), 1.0) * options["patient_fraction"]
+    chosen = dict.fromkeys(epochs[max(round(share * len(epochs)), 1) - 1] for share in shares)
+    found = [(folder, _share(job, passes * int(folder.name[6:]))) for folder in chosen]
+    return [Start(f"{100 * share:.3g}%", (str(folder / "weights.npz"),), share) for folder, share in found]
+
+
+def _passes_of_an_epoch(job):
+    """Return how often an epoch of a pretraining job passes over its patients, None of a job on a file."""
+    config = read_config(job)
+    options = config["options"] if config and config["command"] == "pretraining.trainer" else {}
+    weights = next(iter(sorted(job.glob("epoch_*/weights.npz"))), None)
+    if not options.get("steps_per_epoch") or weights is None:
+        return None
+    patients = len(read_weights(weights).description.data["training_patients"])
+    return options["steps_per_epoch"] * options["batch_size"] / (patients * options["samples_per_patient"])
+
+
+def _share(job, passes):
+    """Return the share of the patients that so many passes of a job have visited."""
+    return min(passes, 1.0) * read_config(job)["options"]["patient_fraction"]
 
 
 def _short(path):

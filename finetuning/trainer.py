@@ -163,20 +163,29 @@ def _add_ingredients(parser):
     loss.add_argument("--dropout", type=share, metavar="S", help="share of the pooled features dropped [recipe]")
 
 
-def parse(argv=None):
-    """Return the options of a command line, those that were not given from the recipe."""
+def parse(argv=None, prog=None):
+    """Return the options of a command line, those that were not given from the recipe.
+
+    Args:
+        argv: list of text. Defaults to the process's.
+        prog: who speaks where they are wrong, without the usage. Defaults to this command, with it.
+    """
     choice = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     choice.add_argument("--recipe", choices=tuple(RECIPES), default=BEST)
     parser = build_parser()
+    if prog:
+        parser.prog, parser.usage = prog, argparse.SUPPRESS
     parser.set_defaults(**RECIPES[choice.parse_known_args(argv)[0].recipe])
     return parser.parse_args(argv)
 
 
 def finetune(args):
     """Run the fine-tuning that the parsed options describe; return the job folder."""
+    from finetuning.data import check_data_options
     from transplant.training.job import job_folder
     from transplant.training.quiet_start import start_tensorflow
 
+    check_data_options(args)
     start_tensorflow()
     from finetuning.training import run_finetuning
     from transplant.training.transfer import find_weights

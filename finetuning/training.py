@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from finetuning.batches import epoch_batches, feature_batches
-from finetuning.data import choose_normalization, load_data
+from finetuning.data import choose_normalization, coarse_validation, load_data
 from finetuning.frozen import head_alone
 from finetuning.recipes import departures, enough_epochs
 from finetuning.results import check_mains, write_results, write_spoilt_predictions
@@ -61,6 +61,8 @@ def run_finetuning(args, job, log=print):
     for name, part in (("Validation", data.validation), ("Test", data.test)):
         if part is not None:
             log(f"{name} data shape: {part.x.shape}")
+    if warning := coarse_validation(data.validation):
+        log(warning)
     log(f"normalisation: {normalization}")
     if spectrogram:
         log(f"spectrogram: {spectrogram}")
@@ -103,6 +105,8 @@ def run_finetuning(args, job, log=print):
         for path in initial_weights:
             file = read_weights(path)
             transfer_backbone(model, file, description, log)
+            if args.arch == FUSION and len(initial_weights) == 1 and file.description.architecture != FUSION:
+                log("the other branch of the fusion starts from random weights; --second-weights-file sets it")
             if trained_on(file, data.fingerprint):
                 log(f"{path} was fine-tuned on this very set: scores of records that it has seen say too much")
 
@@ -221,7 +225,7 @@ def _check_ingredients(args):
             )
     if args.freeze_backbone and (not args.weights_file or (args.arch == FUSION and not args.second_weights_file)):
         raise OptionError(
-            "--freeze-backbone needs a pretrained backbone, of a fusion two. Received: too few weights files"
+            "--freeze-backbone needs a pretrained backbone, of a fusion two. Received: too few; give --weights-file"
         )
     return Augmentation.parse(args.augment)
 

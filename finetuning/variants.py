@@ -9,7 +9,7 @@ from transplant.errors import OptionError
 INGREDIENTS = {
     "augmentation": ("augment",),
     "crops": ("crop",),
-    "cosine schedule": ("schedule", "warmup_steps"),
+    "cosine schedule and warm-up": ("schedule", "warmup_steps"),
     "weight decay and clipping": ("weight_decay", "clip_norm"),
     "weight average": ("ema",),
     "class weights": ("class_weights", "focal_gamma"),

@@ -63,7 +63,7 @@ def test_markdown_table():
 
 def test_columns_that_no_row_has_are_left_out_and_other_classes_keep_their_order():
     rows = [("one", [{"macro_f1": 0.5, "f1": {"pvc": 0.4, "normal": 0.6}}])]
-    assert run_table(rows).split("\n")[0].split() == ["F1", "pvc", "normal", "runs"]
+    assert run_table(rows).split("\n")[0].split() == ["macro-F1", "pvc", "normal", "runs"]
 
 
 def test_rows_survive_json():

@@ -66,7 +66,7 @@ def test_rows_are_the_combinations_that_fit(jobs):
     assert options[options.index("--stages") :] == ["--stages", "1", "--spectrogram", "draft", "--bins", "64"]
     assert [row.name for row in expand_rows(starts[:2], ["resnet18"], BEST, [1.0])] == ["random", "one"]
     assert [row.network for row in expand_rows(starts[:1], ["resnet18", "fusion"], BEST, [1.0])] == [(), ()]
-    with pytest.raises(OptionError, match="two: weights of fusion or resnet18_2d need that network"):
+    with pytest.raises(OptionError, match="two: these weights serve --arch resnet18_2d or fusion"):
         expand_rows(starts, ["resnet18"], BEST, [1.0])
     with pytest.raises(OptionError, match="names of their own"):
         expand_rows([starts[0]] * 2, ["resnet18"], BEST, [1.0])
@@ -100,12 +100,22 @@ def test_weights_of_several_networks_leave_random_weights_their_own(jobs, small_
 
 
 def test_an_epochs_weights_know_their_share_of_the_patients(jobs):
-    assert epoch_share(jobs / "one" / "epoch_02" / "weights.npz") == 0.5
+    assert epoch_share(jobs / "one" / "epoch_02" / "weights.npz") == 0.25
     assert epoch_share(jobs / "one" / "backbone.npz") is None
     # Four epochs draw 32 of the 64 windows of a pass over four patients: half of the patients are visited.
     starts = checkpoints_at(jobs / "one", (0.01, 0.5, 1.0))
     assert [(start.name, start.share) for start in starts] == [("12.5%", 0.125), ("25%", 0.25), ("50%", 0.5)]
     assert starts[0].files == (str(jobs / "one" / "epoch_01" / "weights.npz"),)
+
+
+def test_epochs_of_several_passes_are_no_shares_of_the_patients(jobs, tmp_path):
+    job = shutil.copytree(jobs / "one", tmp_path / "job")
+    config = json.loads((job / "config.json").read_text())
+    config["options"]["samples_per_patient"] = 2  # an epoch of 8 windows is a pass over four patients
+    (job / "config.json").write_text(json.dumps(config))
+    assert epoch_share(job / "epoch_01" / "weights.npz") == 1
+    with pytest.raises(OptionError, match=r"one of 4 passes.*--patient-fraction"):
+        checkpoints_at(job, (0.1, 1.0))
 
 
 def test_epochs_stand_in_the_order_of_their_numbers(jobs, tmp_path):
@@ -134,7 +144,7 @@ def test_hypotheses_are_comparisons(jobs):
     ]  # fmt: skip
     with pytest.raises(OptionError, match="in this order"):
         preset_starts("h3", [two, one])
-    with pytest.raises(OptionError, match=r"compares 1 pretraining job.*Received: 2"):
+    with pytest.raises(OptionError, match=r"of 1 pretraining job.*Received: 2"):
         preset_starts("h1", [one, two])
 
 

@@ -62,7 +62,7 @@ def test_a_page_with_all_tables_and_figures(data, tmp_path):
     runs, _ = make_up(data, single_folds(FOLDS), tmp_path)
     control = np.tile(np.eye(4)[1], (len(data), 1))
     lines = []
-    write_report(runs, data, {"length only": control}, tmp_path, lines.append)
+    write_report(runs, data, {"length only": control}, tmp_path, lines.append, design=["4 folds of something"])
     report = json.loads((tmp_path / "comparison.json").read_text())
     page = (tmp_path / "comparison.md").read_text()
     assert report["compared_to"] == "weak"
@@ -88,6 +88,9 @@ def test_a_page_with_all_tables_and_figures(data, tmp_path):
     ):
         assert f"![{figure}.png]({figure}.png)" in page and (tmp_path / f"{figure}.png").stat().st_size > 1000
     assert any("strong against weak" in line and "better" in line for line in lines)
+    # The page says what was run, and the verdict.
+    assert "- 4 folds of something" in page and "| strong | `--arch resnet18 --recipe best --subset 1` |" in page
+    assert "| strong | weak | " in page and "| better | " in page and "macro-F1 of 0.250" in page
 
 
 def test_offsets_and_temperature_come_from_validation(data, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 
 from transplant.atomic import atomic_path
 from transplant.datasets.safe_pickle import load_safe_pickle
-from transplant.errors import DataError
+from transplant.errors import DataError, shorten
 from transplant.signals.normalization import Normalization
 
 _FORMAT = "transplant labelled set 1"
@@ -274,6 +274,11 @@ class LabelledSet:
         try:
             with open(path, "rb") as stream:
                 is_zip = stream.read(2) == b"PK"
+        except IsADirectoryError as error:
+            sets = shorten(sorted(file.name for file in pathlib.Path(path).glob("*.npz")))
+            raise DataError(
+                f"{path}: a labelled set is a file. Received: a folder with {sets}; name one file"
+            ) from error
         except OSError as error:
             raise DataError(
                 f"{path}: a labelled set is needed. Received: {error.strerror}; make one with finetuning.prepare"

@@ -219,10 +219,11 @@ def plot_reliability(panels, path, title="Reliability"):
         upper.set_xlim(-0.02, 1.02)
         upper.set_ylim(-0.02, 1.02)
         lower.vlines(confidence, 0, bins.counts[filled], color=BLACK, linewidth=3)
-        lower.set_ylim(bottom=0)
         lower.set_xlabel(f"Predicted probability\n({len(bins.counts)} bins of equal {bins.binning})", fontsize=11)
         tidy_axes(upper)
         tidy_axes(lower)
+    # The lower panels share their axis: the fullest bin of all of them sets its end.
+    grid[1, 0].set_ylim(0, 1.05 * max(bins.counts.max() for _, bins in panels))
     grid[0, 0].set_ylabel("Share that came true", fontsize=11)
     grid[1, 0].set_ylabel("Predictions", fontsize=11)
     grid[0, 0].legend(fontsize=9, framealpha=0.9, loc="upper left")

@@ -22,6 +22,7 @@ _COLUMNS = {
 _DODGE = 0.012  # of the x axis, between series, so that error bars do not hide one another
 _CLOSE_TICKS = 0.075  # of the x axis; labels nearer than this stand on two lines
 _LINE_POINTS = 18
+_LONG_LABEL = 40  # characters; two of these do not fit side by side
 _MOST_BANDS = 4
 _MOST_INSIDE = 2  # rows whose names find a free place among the curves
 _LINES = ("-", ":", "-.")  # of the first six rows, the next six, ..
@@ -64,18 +65,21 @@ def plot_history_bands(rows, path, column="f1", title="Fine-tuning"):
         line = _LINES[number // len(SERIES_STYLES) % len(_LINES)]
         complete = next(iter(np.flatnonzero(np.isnan(values).any(axis=0))), len(epochs))
         label = _label(name, [len(values)])
-        axes.plot(epochs[:complete], mean[:complete], line, color=colour, linewidth=1.9, label=label)
+        mark = "o" if complete == 1 else None  # a line of one point is not seen
+        axes.plot(epochs[:complete], mean[:complete], line, color=colour, linewidth=1.9, label=label, marker=mark)
         if complete < len(epochs):
             stopped = True
             start = max(complete - 1, 0)
             axes.plot(epochs[start:], mean[start:], "--", color=colour, linewidth=1.3)
     note = "; dashed: some runs had stopped" if stopped else ""
-    drawn = "line: mean, band: minimum to maximum" if banded else "mean"
-    axes.set_xlabel(f"Epoch\n({drawn} of the runs{note})", fontsize=11)
+    several = max(len(histories) for _, histories in rows) > 1
+    drawn = f"({'line: mean, band: minimum to maximum' if banded else 'mean'} of the runs{note})" if several else ""
+    axes.set_xlabel(f"Epoch\n{drawn}", fontsize=11)
     axes.set_ylabel(_COLUMNS.get(column, column), fontsize=11)
     axes.set_title(title, fontsize=13)
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, 0.5), max(high, 1.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    axes.margins(x=0.02)
     tidy_axes(axes)
     axes.legend(fontsize=10, framealpha=0.9, **({} if inside else {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}))
     return save_figure(figure, path)
@@ -144,7 +148,8 @@ def _plot_shares(rows, path, title, xlabel, ylabel):
     axes.set_ylabel(f"{ylabel}\n(mean ± standard deviation, ddof=1)", fontsize=11)
     axes.set_title(title, fontsize=13)
     tidy_axes(axes)
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=10, frameon=False)
+    columns = 1 if max(len(handle.get_label()) for handle in handles) > _LONG_LABEL else 2
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=10, frameon=False)
     return save_figure(figure, path)
 
 

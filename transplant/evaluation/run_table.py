@@ -96,10 +96,15 @@ def markdown_run_table(rows):
     return f"{table}\n\n{SPREAD_NOTE.replace('+-', '±')}"
 
 
-def markdown_table(lines):
-    """Return lines of cells, the header first, as a Markdown table with the numbers flush right."""
+def markdown_table(lines, numbers=True):
+    """Return lines of cells, the header first, as a Markdown table.
+
+    Args:
+        lines: lists of text.
+        numbers: whether all columns but the first hold numbers, flush right. Defaults to True.
+    """
     header, *body = lines
-    lines = [header, ["---", *("---:" for _ in header[1:])], *body]
+    lines = [header, ["---", *("---:" if numbers else "---" for _ in header[1:])], *body]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
@@ -114,7 +119,7 @@ def paper_order(classes):
 def _lines(summaries, plus_minus):
     """Return header and body cells; columns that no row has are left out."""
     classes = paper_order(dict.fromkeys(label for summary in summaries for label in summary["f1"]))
-    columns = [("F1", 3, lambda summary: summary["macro_f1"])]
+    columns = [("macro-F1", 3, lambda summary: summary["macro_f1"])]
     columns += [(label, 3, lambda summary, label=label: summary["f1"].get(label)) for label in classes]
     known = [
         (entry, title, digits)

@@ -43,8 +43,8 @@ def run(main, args):
     except MemoryError as error:
         print(f"error: not enough memory ({error}); ask for less", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted; continue with --resume where the command has it", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"interrupted; {interrupt or 'run the same command again'}", file=sys.stderr)
         return 130
     return 0
 

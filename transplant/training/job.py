@@ -11,6 +11,7 @@ from transplant.errors import JobError, OptionError, TransplantError
 from transplant.training.description import collect_versions
 from transplant.training.folder_lock import folder_lock
 
+_LONGEST_SHOWN = 60  # characters of an option in a message
 # Options that may differ when a job goes on: they do not change its numbers so far.
 FREE_ON_RESUME = frozenset({"data_parallelism", "epochs", "job_dir", "resume", "tensorboard", "verbose"})
 
@@ -61,6 +62,8 @@ def job_folder(args, command, name):
             raise JobError(f"{folder}: another process works on this job; wait for it, or choose another --job-dir")
         try:
             yield folder
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"go on with --resume --job-dir {folder}") from None
         except TransplantError:
             if began_here and not any(folder.glob("epoch_*")):
                 _withdraw(folder, is_new)
@@ -130,9 +133,18 @@ def _check_options(folder, there, command, options, free):
     earlier = {"command": there["command"]} | there["options"]
     asked = {"command": command} | json.loads(json.dumps(options))
     different = [
-        f"{key} {earlier.get(key)} (now {asked.get(key)})"
+        f"{key} {_shown(earlier.get(key))} (now {_shown(asked.get(key))})"
         for key in sorted(earlier.keys() | asked.keys())
         if key not in free and earlier.get(key) != asked.get(key)
     ]
     if different:
-        raise JobError(f"{folder}: a job goes on with the same options. Received: {'; '.join(different)}")
+        raise JobError(
+            f"{folder}: a job goes on with the same options. Received: {'; '.join(different)}; give the "
+            "earlier ones, or choose another --job-dir"
+        )
+
+
+def _shown(value):
+    """Return a value as a message shows it."""
+    text = str(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

@@ -63,9 +63,11 @@ def _refuse_other_preparation(path, theirs, ours):
     ]
     differing = [f"{what} {file}, this run {run}" for what, file, run in pairs if file != run]
     if differing:
+        other_network = pairs[0][1] != pairs[0][2] and len(differing) == 1
+        remedy = f"give --arch {theirs.architecture}" if other_network else "change this run's options"
         raise WeightsError(
             f"{path}: weights serve only a model and an input like those they were trained with. "
-            f"Received: {'; '.join(differing)}; pretrain again that way, or change this run's options"
+            f"Received: {'; '.join(differing)}; pretrain again that way, or {remedy}"
         )
     if theirs.stages < ours.stages:
         raise WeightsError(
@@ -227,5 +229,5 @@ def find_weights(spec, jobs_dir=PRETRAINING_JOBS):
     if index.is_file():
         return index
     if not path.is_file():
-        raise WeightsError(f"{path}: there is no such weights file or job folder")
+        raise WeightsError(f"{path}: there is no such weights file or job folder; check the path")
     return path

@@ -1,0 +1,53 @@
+"""What the rows of a comparison are set against."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from finetuning.differences import all_pairs, paired_differences, references
+from finetuning.rows import expand_rows
+from finetuning.starts import Start
+from finetuning.variants import Variant
+
+STARTS = [Start("random", share=0.0), Start("beat", share=1.0)]
+BEST = [Variant("best", "best")]
+
+
+def shuffled(row):
+    return dataclasses.replace(row, name=f"{row.name} shuffled labels", shuffled=True)
+
+
+def test_rows_are_set_against_the_first_one_of_their_share():
+    rows = expand_rows(STARTS, ["resnet18"], BEST, [0.3, 1.0])
+    found = references([*rows, shuffled(rows[-1])], ["length only"])
+    assert found == {
+        "random 100%": "random 30%",
+        "beat 30%": "random 30%",
+        "beat 100%": "random 100%",
+        "beat 100% shuffled labels": "beat 100%",
+        "length only": "random 30%",
+    }
+
+
+def test_the_control_of_a_single_row_is_set_against_it():
+    (row,) = expand_rows(STARTS[:1], ["resnet18"], BEST, [1.0])
+    assert references([row, shuffled(row)]) == {"random shuffled labels": "random"}
+
+
+def test_every_pair_is_there_once_and_said_of_the_row_below():
+    rng = np.random.default_rng(0)
+    y, classes = rng.integers(0, 2, 60), ["N", "A"]
+    right = np.eye(2)[y][None]
+    wrong = 1 - right
+    pooled, lines = {"bad": wrong, "good": right, "bad again": wrong}, []
+    reference_of = {"good": "bad", "bad again": "good"}
+    found = paired_differences(pooled, y, np.arange(60), classes, reference_of, {}, lines.append)
+    assert found["good"]["verdict"].startswith("better") and found["bad again"]["verdict"].startswith("worse")
+    assert (found["good"]["to"], found["bad again"]["to"]) == ("bad", "good")
+    pairs = all_pairs(pooled, found, y, np.arange(60), classes)
+    assert [list(others) for others in pairs.values()] == [[], ["bad"], ["bad", "good"]]
+    assert pairs["good"]["bad"]["difference"] == pytest.approx(1)
+    assert pairs["bad again"]["bad"]["difference"] == 0
+    assert pairs["bad again"]["good"]["difference"] == pytest.approx(-1)
+    assert lines[0].startswith("good against bad: macro-F1 +1.000, better")
