@@ -87,7 +87,10 @@ def build_parser():
         help="defaults of all options marked [recipe]: `paper` those of Weimann and Conrad (2021), `best` ours",
     )
     training.add_argument(
-        "--epochs", type=positive_int, metavar="N", help="epochs; `best` has 20, of few records more [recipe]"
+        "--epochs",
+        type=positive_int,
+        metavar="N",
+        help="epochs; `best` has 20, of few records as many as make 600 steps [recipe]",
     )
     training.add_argument("--batch-size", type=positive_int, metavar="N", help="records in a batch [recipe]")
     training.add_argument("--val-metric", choices=METRICS, help="what the best weights are chosen by [recipe]")

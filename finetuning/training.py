@@ -9,7 +9,7 @@ import pandas as pd
 from finetuning.batches import epoch_batches, feature_batches
 from finetuning.data import choose_normalization, coarse_validation, load_data
 from finetuning.frozen import head_alone
-from finetuning.recipes import departures, enough_epochs
+from finetuning.recipes import FEWEST_EPOCHS, departures, enough_epochs
 from finetuning.results import check_mains, write_results, write_spoilt_predictions
 from transplant.augmentation.augmentation import Augmentation
 from transplant.errors import OptionError
@@ -86,8 +86,8 @@ def run_finetuning(args, job, log=print):
 
     steps_per_epoch = -(-len(data.train) // args.batch_size)
     if args.epochs is None:
-        # The embedded records are a first look, which need not be the best one.
-        args.epochs = enough_epochs(steps_per_epoch, "pretrained" if initial_weights or not args.train else "random")
+        # The embedded records are a first look, which is to be short.
+        args.epochs = enough_epochs(steps_per_epoch) if args.train else FEWEST_EPOCHS
         log(f"epochs: {args.epochs} of {steps_per_epoch} steps; --epochs sets another number")
     if args.warmup_steps is None:
         args.warmup_steps = args.epochs * steps_per_epoch // 20
