@@ -38,7 +38,7 @@ def test_mean_and_std_divide_by_one_less():
 
 def test_text_table():
     assert run_table(ROWS).split("\n") == [
-        "                            F1               N               A               O               ~"
+        "                      macro-F1               N               A               O               ~"
         "      N/A/O mean  epochs to best  CPU min to best  runs",
         "random weights  0.600 +- 0.100  0.700 +- 0.100  0.500 +- 0.100  0.600 +- 0.100  0.600 +- 0.100"
         "  0.600 +- 0.100     13.0 +- 3.0       4.0 +- 3.0     3",
@@ -52,7 +52,7 @@ def test_text_table():
 
 def test_markdown_table():
     lines = markdown_run_table(ROWS).split("\n")
-    assert lines[0] == "|  | F1 | N | A | O | ~ | N/A/O mean | epochs to best | CPU min to best | runs |"
+    assert lines[0] == "|  | macro-F1 | N | A | O | ~ | N/A/O mean | epochs to best | CPU min to best | runs |"
     assert lines[1] == "| --- |" + " ---: |" * 9
     assert lines[2].startswith("| random weights | 0.600 ± 0.100 | 0.700 ± 0.100 |")
     assert lines[3].startswith("| pre\\|trained | 0.800 | 0.900 |")
