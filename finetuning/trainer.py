@@ -26,8 +26,8 @@ Train a classifier of whole ECG records, from random weights or from a
 pretrained backbone, keep its best weights by the validation metric, and report.
 
   python -m finetuning.trainer --weights-file                   # newest pretraining job, embedded records
-  python -m finetuning.trainer --train D/train.npz --test D/test.npz --weights-file W \\
-      --batch-size 128 --epochs 200 --val-metric f1
+  python -m finetuning.trainer --train D/train.npz --test D/test.npz --weights-file W
+  python -m finetuning.trainer --train D/train.npz --test D/test.npz --weights-file W --recipe paper
 
 Leave out --weights-file for random weights. Interrupted? Add --resume and
 --job-dir to the same command: it ends with the same numbers."""

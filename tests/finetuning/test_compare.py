@@ -199,6 +199,9 @@ def test_options_behind_the_dashes_are_the_trainers_and_not_the_comparisons(smal
     assert "Received: --split-seed" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         compare.main([*arguments, "--nonsense", "1"])
+    assert capsys.readouterr().err == (
+        "python -m finetuning.compare, options of every run: error: unrecognized arguments: --nonsense 1\n"
+    )
     assert not (tmp_path / "job").exists()
 
 
@@ -211,6 +214,20 @@ def test_one_class_is_refused_before_any_run(small_set, tmp_path, capsys):
     )
     assert "two classes or more" in capsys.readouterr().err
     assert not (tmp_path / "job").exists()
+
+
+def test_a_comparison_whose_first_run_is_refused_leaves_the_folder_to_others(small_set, tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def refuse(run, options):
+        asked.append(options)
+        raise OptionError("a subset needs a record of every class")
+
+    monkeypatch.setattr("finetuning.comparison.perform", refuse)
+    arguments = ["--train", str(small_set), "--init", "random", "--job-dir", str(tmp_path / "job"), "--epochs"]
+    assert compare.main([*arguments, "1"]) == 2
+    assert compare.main([*arguments, "2"]) == 2
+    assert len(asked) == 2 and "every class" in capsys.readouterr().err
 
 
 @pytest.mark.slow

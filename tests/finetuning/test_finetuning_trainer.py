@@ -15,6 +15,7 @@ from sklearn.metrics import f1_score
 
 import pretraining.trainer
 from finetuning import compare, trainer
+from finetuning.data import coarse_validation
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.signals.normalization import fit_normalization
 from transplant.training.folder_lock import folder_lock
@@ -119,6 +120,23 @@ def test_lines_people_look_for(small_set, tmp_path, capsys):
     assert "Split data into train 75.00% and validation 25.00%" in output
     assert "Train data shape: (48, 1024, 1)" in output
     assert "# model parameters: 116,676" in output
+    assert "validation has 16 records (A " in output
+
+
+def test_an_interrupted_run_says_how_it_goes_on(small_set, tmp_path, monkeypatch, capsys):
+    def interrupted(args, job):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("finetuning.training.run_finetuning", interrupted)
+    assert run(small_set, tmp_path / "job") == 130
+    assert capsys.readouterr().err == f"interrupted; go on with --resume --job-dir {tmp_path / 'job'}\n"
+
+
+def test_a_validation_set_that_can_choose_is_not_warned_of(small_set):
+    data = LabelledSet.load(small_set)
+    assert coarse_validation(None) is None and coarse_validation(data) is None
+    lone = np.concatenate([np.flatnonzero(data.y != 3), np.flatnonzero(data.y == 3)[:1]])
+    assert "~ 1" in coarse_validation(data.select(lone))
 
 
 def test_weights_file_without_a_value_takes_the_newest_job(pretrained, small_set, tmp_path, monkeypatch, capsys):
@@ -139,7 +157,7 @@ def test_weights_file_without_any_job_says_what_to_do(small_set, tmp_path, monke
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [(["--arch", "resnet34"], "resnet34"), (["--stages", "2"], "stages"), (["--normalization", "none"], "zscore")],
+    [(["--arch", "resnet34"], "give --arch resnet18"), (["--stages", "2"], "stages"), (["--normalization", "none"], "zscore")],
 )
 def test_weights_of_another_network_or_input_are_refused(options, said, pretrained, small_set, tmp_path, capsys):
     weights = pretrained / "jobs" / "pretraining" / "beat-001" / "backbone.npz"
@@ -265,6 +283,7 @@ BAD_DATA = {
     "too few of a class": "~",
     "one class": "two classes or more",
     "subset": "a record of every class",
+    "folder": "a folder with set.npz; name one",
     "fold": "--fold",
 }
 
@@ -279,6 +298,8 @@ def test_bad_data_gives_one_line_and_status_2(case, small_set, tmp_path, capsys)
         train.write_bytes(small_set.read_bytes()[:5000])
     elif case == "patient in two sets":
         options = ["--test", str(small_set)]
+    elif case == "folder":
+        train = small_set.parent
     elif case == "record in two sets":
         data = LabelledSet.load(small_set)
         others = np.array([f"other {number}" for number in range(len(data))])
