@@ -66,7 +66,7 @@ def build_parser():
         metavar="W",
         help="`random`, weights files or job folders; NAME=W names a row, W1+W2 gives a fusion both branches, W@0.1 "
         "says what share of the pretraining patients it has seen. Random weights get the network of the others. "
-        "Differences are to the first",
+        "Differences are to the first row with as many records",
     )
     rows.add_argument("--arch", nargs="+", choices=tuple(ARCHITECTURES), help="networks; default: resnet18")
     rows.add_argument(

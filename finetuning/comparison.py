@@ -1,21 +1,22 @@
 """A comparison: all of its runs, one after the other, and then the report."""
 
 import dataclasses
+import itertools
 import json
 
 import numpy as np
 
 from finetuning import length_only
 from finetuning.comparison_report import write_report
-from finetuning.data import check_classes
+from finetuning.data import check_classes, check_subset
 from finetuning.nested import chosen_row
 from finetuning.results import MAINS_HZ
 from finetuning.rows import expand_rows
 from finetuning.runs import inner_folds, list_runs, perform, share_of_array, single_folds
 from transplant.datasets.labelled_set import LabelledSet
-from transplant.errors import DataError, OptionError
+from transplant.errors import DataError, OptionError, shorten
 from transplant.evaluation.corruption import carries_mains
-from transplant.training.job import open_job, read_config
+from transplant.training.job import open_job
 from transplant.training.progress import Progress
 from transplant.training.splits import stratified_folds
 from transplant.training.transfer import trained_on
@@ -38,7 +39,7 @@ def run_comparison(args, starts, log=print):
 
     Args:
         args: options of `finetuning.compare`.
-        starts: list of `Start`; differences are to the first row.
+        starts: list of `Start`.
         log: function that takes a line.
 
     Returns:
@@ -63,10 +64,10 @@ def run_comparison(args, starts, log=print):
                 f"--init {file}: these weights were fine-tuned on records of this very set, held-out ones among them; "
                 "give a pretraining job's, or other records"
             )
+    _check_rows(rows, data, parts, args, shared)
     fingerprints["weights"] = [[start.name, start.digest()] for start in starts]
     recipes = [variant.options() for variant in args.recipe]
     options = vars(args) | {"recipe": recipes, "fingerprints": fingerprints}
-    is_new = read_config(args.job_dir) is None
     job = open_job(args.job_dir, "finetuning.compare", json.loads(json.dumps(options)), resume=True, free=_FREE)
     runs = list_runs(rows, args.seeds, parts, job)
     mine = share_of_array(runs, args.job_array)
@@ -76,13 +77,7 @@ def run_comparison(args, starts, log=print):
     log(f"{data}; {held_out}, {len(args.seeds)} seed(s), {len(rows)} rows: {len(runs)} runs, {here}")
     progress = Progress(len(waiting), "runs")
     for run in waiting:
-        try:
-            perform(run, shared)
-        except OptionError:
-            # What no run could begin with does not hold the folder against better options.
-            if is_new and not any(run.is_finished for run in runs):
-                (job / "config.json").unlink(missing_ok=True)
-            raise
+        perform(run, shared)
         progress.step(str(run))
     missing = [run for run in runs if not run.is_finished]
     if missing:
@@ -110,6 +105,22 @@ def _rows(args, starts, data):
     if args.shuffled_labels:
         rows.append(dataclasses.replace(last, name=f"{last.name} shuffled labels", shuffled=True))
     return rows
+
+
+def _check_rows(rows, data, parts, args, shared):
+    """Refuse rows that some run would refuse, before any begins."""
+    from finetuning.trainer import parse
+
+    for flag in ("--stages", "--spectrogram", "--bins"):
+        given = [option for option in args.trainer_options if option.partition("=")[0] == flag]
+        theirs = [row.name for row in rows if flag in row.network]
+        if given and theirs:
+            raise OptionError(
+                f"{flag} is that of the weights in {shorten(theirs)}. Received: it after --; leave it out"
+            )
+    for row, folds in itertools.product(rows, parts):
+        asked = parse([*shared, *row.options(*folds[:1]), *(["--fold", *map(str, folds)] if folds else [])])
+        check_subset(data, asked)
 
 
 def _parts(args):

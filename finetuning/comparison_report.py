@@ -32,7 +32,7 @@ def write_report(runs, data, controls, job, log=print, inner_folds=(), design=()
     where there is more than one of them pretraining_share.png and subset_share.png.
 
     Args:
-        runs: all `Run`s, row by row; the first row is what the others are compared to.
+        runs: all `Run`s, row by row; what a row is compared to says `finetuning.differences.references`.
         data: `LabelledSet` of the held-out records.
         controls: dict name -> float64 (records, classes), without runs.
         job: folder of the comparison.

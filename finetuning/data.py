@@ -52,19 +52,15 @@ def load_data(args, log=print):
     train, validation, test = _load_sets(args, log)
     check_classes(train)
     name, fingerprint = f"{train.dataset} {train.label_version}", train.fingerprint()
-    if args.folds:
-        folds = stratified_folds(train.y, train.group_ids, args.folds, args.split_seed, train.classes)
-        held_out = np.unique(np.concatenate([folds[fold][1] for fold in args.fold]))
-        rest = np.setdiff1d(np.arange(len(train)), held_out)
-        train, test = train.select(rest), train.select(held_out)
-    if validation is None and args.val_size:
-        total = len(train)
-        rest, held_out = stratified_split(
-            train.y, train.group_ids, args.val_size, args.split_seed, train.record_ids, train.classes
-        )
-        train, validation = train.select(rest), train.select(held_out)
-        shares = [100 * len(part) / total for part in (train, validation)]
+    whole, (rest, held_out, tested) = train, divide(train, args, validation is None)
+    if len(held_out):
+        shares = [100 * len(part) / (len(rest) + len(held_out)) for part in (rest, held_out)]
         log(f"Split data into train {shares[0]:.2f}% and validation {shares[1]:.2f}%")
+        validation = whole.select(held_out)
+    if len(tested):
+        test = whole.select(tested)
+    if len(rest) < len(whole):
+        train = whole.select(rest)
     _check_fit(train, validation, test)
     if args.subset < 1:
         train = train.select(stratified_subset(train.y, args.subset, args.split_seed, train.classes))
@@ -76,6 +72,48 @@ def load_data(args, log=print):
         if validation is not None:
             validation = dataclasses.replace(validation, y=rng.permutation(validation.y))
     return FinetuningData(train, validation, test, name, fingerprint)
+
+
+def divide(data, args, takes_validation=True):
+    """Return which records of a set train, validate and test, as the options say; `--subset` thins the first out later.
+
+    Args:
+        data: `LabelledSet`.
+        args: options of `finetuning.trainer`.
+        takes_validation: whether the validation set is taken out of it. Defaults to True.
+
+    Returns:
+        Three sorted int64 arrays; that of the test set is empty without `--folds`.
+
+    Raises:
+        SplitError: too few records of a class.
+    """
+    rest, held_out, tested = np.arange(len(data)), np.array([], np.int64), np.array([], np.int64)
+    if args.folds:
+        folds = stratified_folds(data.y, data.group_ids, args.folds, args.split_seed, data.classes)
+        tested = np.unique(np.concatenate([folds[fold][1] for fold in args.fold]))
+        rest = np.setdiff1d(rest, tested)
+    if takes_validation and args.val_size:
+        kept, taken = stratified_split(
+            data.y[rest], data.group_ids[rest], args.val_size, args.split_seed, data.record_ids[rest], data.classes
+        )
+        rest, held_out = rest[kept], rest[taken]
+    return rest, held_out, tested
+
+
+def check_subset(data, args):
+    """Refuse a `--subset` that leaves a class of the training part without records.
+
+    Args:
+        data: `LabelledSet`.
+        args: options of `finetuning.trainer`.
+
+    Raises:
+        SplitError: if it does.
+    """
+    if args.subset < 1:
+        rest, _, _ = divide(data, args)
+        stratified_subset(data.y[rest], args.subset, args.split_seed, data.classes)
 
 
 def check_data_options(args):

@@ -39,4 +39,6 @@ def chosen_row(job, folds, split_seed, fingerprint):
     names = [choice["chosen"] for choice in found["choices"]]
     of_folds = tuple((name, tuple(found["rows"][name])) for name in names)
     name = "chosen by inner folds"
-    return Row(name, Start(name), "chosen", Variant(name, "chosen"), of_folds=of_folds)
+    subsets = {options[options.index("--subset") + 1] for _, options in of_folds}
+    subset = float(subsets.pop()) if len(subsets) == 1 else 1.0
+    return Row(name, Start(name), "chosen", Variant(name, "chosen"), subset, of_folds=of_folds)

@@ -83,7 +83,7 @@ def expand_rows(starts, archs, variants, subsets):
     rows = []
     for start in starts:
         fitting = start.architectures()
-        if pairs and len(start.files) == 1 and not fitting.isdisjoint(set(archs) - {FUSION}):
+        if pairs and len(start.files) == 1:
             fitting = fitting - {FUSION}
         chosen = [arch for arch in archs if fitting is None or arch in fitting]
         if not chosen:
@@ -128,6 +128,6 @@ def _with_networks(rows):
 def _network_of(files):
     """Return what weights files decide of their network: stages, and preset and bins of the spectrogram."""
     descriptions = [read_weights(file).description for file in files]
-    network = {"stages": descriptions[0].stages} if descriptions else {}
+    network = {"stages": min(description.stages for description in descriptions)} if descriptions else {}
     spectrogram = next((d.spectrogram for d in descriptions if d.spectrogram), None)
     return network | ({"spectrogram": (spectrogram["preset"], spectrogram["bins"])} if spectrogram else {})

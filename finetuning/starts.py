@@ -6,7 +6,7 @@ import pathlib
 import re
 
 from transplant.errors import OptionError
-from transplant.modules.registry import FUSION
+from transplant.modules.registry import FUSION, PREFIXES
 from transplant.training.job import read_config
 from transplant.training.transfer import find_weights
 from transplant.training.weights import read_weights
@@ -58,7 +58,8 @@ class Start:
             return None
         if len(self.files) > 1:
             return {FUSION}
-        return {read_weights(self.files[0]).description.architecture, FUSION}
+        own = read_weights(self.files[0]).description.architecture
+        return {own, FUSION} if own in PREFIXES else {own}
 
     def digest(self):
         """Return a hex digest of the weights, or "random"."""

@@ -99,7 +99,7 @@ def build_parser():
         "--patience",
         type=positive_int,
         metavar="N",
-        help="epochs without improvement before stopping; `best` never stops early [recipe]",
+        help="epochs without improvement before stopping; `best` has none [recipe]",
     )
     add_run_flags(training)
     training.add_argument("--seed", type=seed, default=2024, help="seed of initial weights and order of records")

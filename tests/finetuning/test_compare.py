@@ -216,18 +216,27 @@ def test_one_class_is_refused_before_any_run(small_set, tmp_path, capsys):
     assert not (tmp_path / "job").exists()
 
 
-def test_a_comparison_whose_first_run_is_refused_leaves_the_folder_to_others(small_set, tmp_path, monkeypatch, capsys):
-    asked = []
+def test_a_subset_too_small_is_refused_before_any_run(small_set, tmp_path, capsys):
+    arguments = ["--train", str(small_set), "--init", "random", "--subset", "0.01", "1", "--folds", "2"]
+    assert compare.main([*arguments, "--job-dir", str(tmp_path / "job")]) == 2
+    assert "a subset needs a record of every class" in capsys.readouterr().err
+    assert not (tmp_path / "job").exists()
 
-    def refuse(run, options):
-        asked.append(options)
-        raise OptionError("a subset needs a record of every class")
 
-    monkeypatch.setattr("finetuning.comparison.perform", refuse)
-    arguments = ["--train", str(small_set), "--init", "random", "--job-dir", str(tmp_path / "job"), "--epochs"]
-    assert compare.main([*arguments, "1"]) == 2
-    assert compare.main([*arguments, "2"]) == 2
-    assert len(asked) == 2 and "every class" in capsys.readouterr().err
+def test_the_network_of_the_weights_is_not_another_ones(small_set, jobs, tmp_path, capsys):
+    arguments = ["--train", str(small_set), "--init", "random", str(jobs / "one"), "--job-dir", str(tmp_path / "job")]
+    assert compare.main([*arguments, "--", "--stages", "2"]) == 2
+    assert "--stages is that of the weights in random, one" in capsys.readouterr().err
+    assert not (tmp_path / "job").exists()
+
+
+def test_branches_of_unequal_depth_have_the_stages_of_the_shorter(jobs, tmp_path):
+    small = ["--task", "beat", "--train", "synthetic", "--frame-size", "256", "--batch-size", "4", "--stages", "2"]
+    options = ["--steps-per-epoch", "1", "--val-patients", "0", "--job-dir", str(tmp_path / "deep")]
+    assert pretraining_trainer.main([*small, *options]) == 0
+    start = Start.parse(f"{tmp_path / 'deep'}+{jobs / 'two'}")
+    (row,) = expand_rows([start], ["fusion"], BEST, [1.0])
+    assert row.network[:2] == ("--stages", "1")
 
 
 @pytest.mark.slow

@@ -129,7 +129,9 @@ def test_an_interrupted_run_says_how_it_goes_on(small_set, tmp_path, monkeypatch
 
     monkeypatch.setattr("finetuning.training.run_finetuning", interrupted)
     assert run(small_set, tmp_path / "job") == 130
-    assert capsys.readouterr().err == f"interrupted; go on with --resume --job-dir {tmp_path / 'job'}\n"
+    assert capsys.readouterr().err == (
+        f"interrupted; finetuning.trainer goes on with --resume --job-dir {tmp_path / 'job'}\n"
+    )
 
 
 def test_a_validation_set_that_can_choose_is_not_warned_of(small_set):
@@ -157,7 +159,11 @@ def test_weights_file_without_any_job_says_what_to_do(small_set, tmp_path, monke
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [(["--arch", "resnet34"], "give --arch resnet18"), (["--stages", "2"], "stages"), (["--normalization", "none"], "zscore")],
+    [
+        (["--arch", "resnet34"], "give --arch resnet18"),
+        (["--stages", "2"], "stages"),
+        (["--normalization", "none"], "zscore"),
+    ],
 )
 def test_weights_of_another_network_or_input_are_refused(options, said, pretrained, small_set, tmp_path, capsys):
     weights = pretrained / "jobs" / "pretraining" / "beat-001" / "backbone.npz"

@@ -75,7 +75,7 @@ def test_the_recipe_and_what_departs_from_it_is_printed(small_set, tmp_path, cap
 
 def test_few_records_make_more_epochs():
     # 400 batches of 6,395 records; 30 of 480; 10 of 150; 1 of 15.
-    assert [enough_epochs(steps) for steps in (400, 30, 29, 10, 1)] == [20, 20, 21, 60, 600]
+    assert [enough_epochs(steps) for steps in (400, 30, 29, 10, 1)] == [20, 20, 21, 60, 200]
 
 
 def test_epochs_that_are_left_open_are_enough(small_set, tmp_path, capsys, monkeypatch):

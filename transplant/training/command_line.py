@@ -44,7 +44,7 @@ def run(main, args):
         print(f"error: not enough memory ({error}); ask for less", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
-        print(f"interrupted; {interrupt or 'run the same command again'}", file=sys.stderr)
+        print(f"interrupted; {str(interrupt) or 'run the same command again'}", file=sys.stderr)
         return 130
     return 0
 

@@ -63,7 +63,7 @@ def job_folder(args, command, name):
         try:
             yield folder
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"go on with --resume --job-dir {folder}") from None
+            raise KeyboardInterrupt(f"{command} goes on with --resume --job-dir {folder}") from None
         except TransplantError:
             if began_here and not any(folder.glob("epoch_*")):
                 _withdraw(folder, is_new)
@@ -133,7 +133,7 @@ def _check_options(folder, there, command, options, free):
     earlier = {"command": there["command"]} | there["options"]
     asked = {"command": command} | json.loads(json.dumps(options))
     different = [
-        f"{key} {_shown(earlier.get(key))} (now {_shown(asked.get(key))})"
+        f"{key} {' (now '.join(_shown(earlier.get(key), asked.get(key)))})"
         for key in sorted(earlier.keys() | asked.keys())
         if key not in free and earlier.get(key) != asked.get(key)
     ]
@@ -144,7 +144,14 @@ def _check_options(folder, there, command, options, free):
         )
 
 
-def _shown(value):
-    """Return a value as a message shows it."""
-    text = str(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+def _shown(one, other):
+    """Return two different values as a message shows them; of long ones what is around the first difference."""
+    texts = str(one), str(other)
+    if max(map(len, texts)) <= _LONGEST_SHOWN:
+        return texts
+    first = next((i for i, (a, b) in enumerate(zip(*texts)) if a != b), min(map(len, texts)))
+    start = max(first - _LONGEST_SHOWN // 2, 0)
+    return tuple(
+        f"{'...' * (start > 0)}{text[start : start + _LONGEST_SHOWN]}{'...' * (start + _LONGEST_SHOWN < len(text))}"
+        for text in texts
+    )
