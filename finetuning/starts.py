@@ -10,6 +10,7 @@ from transplant.modules.registry import FUSION, PREFIXES
 from transplant.training.job import read_config
 from transplant.training.transfer import find_weights
 from transplant.training.weights import read_weights
+from transplant.training.working_sets import patients_visited
 
 RANDOM = "random"
 _ONE_PASS = 1.05  # passes over the patients: more or less one
@@ -75,12 +76,14 @@ def epoch_share(path):
     """
     folder = pathlib.Path(path).parent
     match = re.fullmatch(r"epoch_(\d+)", folder.name)
-    passes = _passes_of_an_epoch(folder.parent) if match else None
-    return None if passes is None else _share(folder.parent, passes * int(match.group(1)))
+    coverage = _Coverage.of_job(folder.parent) if match else None
+    return coverage and coverage.share(int(match.group(1)))
 
 
 def checkpoints_at(job, shares):
-    """Return the `Start`s of a pretraining job nearest to some shares of its run, the last epoch for 1.
+    """Return the `Start`s of a pretraining job nearest to some shares of its patients, the last epoch for 1.
+
+    Epochs that have seen the same patients are one, the latest: patients are opened some at a time.
 
     Args:
         job: folder of a finished pretraining job with its epochs' weights.
@@ -88,7 +91,8 @@ def checkpoints_at(job, shares):
 
     Raises:
         OptionError: if the folder holds no epochs, or they are no shares of the
-            patients: the run made more than one pass over them, or read a file of windows.
+            patients: the run made more than one pass over them, read a file of
+            windows, or opened all patients at once.
     """
     job = pathlib.Path(job)
     # As text, epoch_100 would stand before epoch_99.
@@ -97,33 +101,60 @@ def checkpoints_at(job, shares):
         raise OptionError(
             f"{job}: a pretraining job with epoch_NN/weights.npz is needed. Received: none; check the path"
         )
-    passes = _passes_of_an_epoch(job)
-    if passes is None or passes * len(epochs) > _ONE_PASS:
-        made = "one trained on a file of windows" if passes is None else f"one of {passes * len(epochs):.3g} passes"
-        raise OptionError(
-            f"{job}: the epochs of a run are shares of the patients where it passes over them once. Received: {made}; "
-            "pretrain with --samples-per-patient for one pass, or a job for each --patient-fraction and "
-            "--init 10%=JOB@0.1"
+    coverage = _Coverage.of_job(job)
+    if coverage is None:
+        made = "one on a file of windows, or of an earlier version"
+    elif coverage.passes(len(epochs)) > _ONE_PASS:
+        made = f"one of {coverage.passes(len(epochs)):.3g} passes"
+    elif coverage.share(1) == coverage.fraction:
+        made = f"one that opens its {coverage.patients} patients together"
+    else:
+        chosen = [epochs[max(round(share * len(epochs)), 1) - 1] for share in shares]
+        of_share = {coverage.share(int(folder.name[6:])): str(folder / "weights.npz") for folder in chosen}
+        return [Start(f"{100 * share:.3g}%", (file,), share) for share, file in of_share.items()]
+    raise OptionError(
+        f"{job}: the epochs of a run are shares of its patients where it passes over them once. Received: {made}; "
+        "pretrain with --samples-per-patient for one pass over many patients, or a job for each --patient-fraction and "
+        "--init 10%=JOB@0.1"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Coverage:
+    """How a pretraining job passes over its patients."""
+
+    epoch_windows: int
+    patients: int
+    working_set: int
+    samples_per_patient: int
+    fraction: float
+
+    @classmethod
+    def of_job(cls, job):
+        """Return that of a job folder, or None where it is not known."""
+        config = read_config(job)
+        weights = next(iter(sorted(job.glob("epoch_*/weights.npz"))), None)
+        if config is None or config["command"] != "pretraining.trainer" or weights is None:
+            return None
+        options, data = config["options"], read_weights(weights).description.data
+        if not options["steps_per_epoch"] or not data.get("working_set"):
+            return None
+        return cls(
+            epoch_windows=options["steps_per_epoch"] * options["batch_size"],
+            patients=len(data["training_patients"]),
+            working_set=data["working_set"],
+            samples_per_patient=options["samples_per_patient"],
+            fraction=options["patient_fraction"],
         )
-    chosen = dict.fromkeys(epochs[max(round(share * len(epochs)), 1) - 1] for share in shares)
-    found = [(folder, _share(job, passes * int(folder.name[6:]))) for folder in chosen]
-    return [Start(f"{100 * share:.3g}%", (str(folder / "weights.npz"),), share) for folder, share in found]
 
+    def passes(self, epochs):
+        """Return how many passes so many epochs make."""
+        return epochs * self.epoch_windows / (self.patients * self.samples_per_patient)
 
-def _passes_of_an_epoch(job):
-    """Return how often an epoch of a pretraining job passes over its patients, None of a job on a file."""
-    config = read_config(job)
-    options = config["options"] if config and config["command"] == "pretraining.trainer" else {}
-    weights = next(iter(sorted(job.glob("epoch_*/weights.npz"))), None)
-    if not options.get("steps_per_epoch") or weights is None:
-        return None
-    patients = len(read_weights(weights).description.data["training_patients"])
-    return options["steps_per_epoch"] * options["batch_size"] / (patients * options["samples_per_patient"])
-
-
-def _share(job, passes):
-    """Return the share of the patients that so many passes of a job have visited."""
-    return min(passes, 1.0) * read_config(job)["options"]["patient_fraction"]
+    def share(self, epoch):
+        """Return the share of all training patients that have been opened by the end of an epoch."""
+        opened = patients_visited(epoch * self.epoch_windows, self.patients, self.working_set, self.samples_per_patient)
+        return opened / self.patients * self.fraction
 
 
 def _short(path):

@@ -48,6 +48,7 @@ class FileData(TrainingData):
                 )
             self.validation.save(args.cache_val)
         self.training_patients = self._train.patients
+        self.working_set = None
         self.validation_patients = self.validation.patients if self.validation else []
         self.pass_steps = -(-len(self._train) // args.batch_size)
 

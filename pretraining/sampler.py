@@ -7,6 +7,7 @@ import numpy as np
 
 from transplant.errors import DataError
 from transplant.tasks.annotations import AnnotationAxis
+from transplant.training.working_sets import set_bounds
 
 # Streams of random numbers that must not repeat each other.
 _ORDER, _PLACES, _STARTS, _OTHERS, LABELS = range(5)
@@ -191,9 +192,7 @@ class FrameSampler:
         self._patients = list(patients)
         self.sampling = sampling
         self._rate = sampling_rate_hz
-        # Sets of like size: a last one of a patient or two would fill batches with them.
-        n_sets = -(-len(self._patients) // (working_set or self._patients[0].working_set))
-        self._first_patients = np.arange(n_sets + 1) * len(self._patients) // n_sets
+        self._first_patients = set_bounds(len(self._patients), working_set or self._patients[0].working_set)
         self._opened = None
 
     def draw(self, step):

@@ -51,6 +51,7 @@ class StreamData(TrainingData):
             train, self._held_out = split_patients(patients, args.val_patients, args.seed)
         self._train = patient_share(train, args.patient_fraction, args.seed)
         self.training_patients = [p.patient for p in self._train]
+        self.working_set = self._train[0].working_set
         self.validation_patients = from_file.patients if from_file else [p.patient for p in self._held_out]
         self.leads = lead_names(self._train)
         self._from_file = from_file

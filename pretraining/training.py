@@ -91,6 +91,7 @@ def _pretrain(args, task, strategy, spectrogram, data, job, log):
             "fingerprint": data.fingerprint,
             "training_patients": data.training_patients,
             "validation_patients": data.validation_patients,
+            "working_set": data.working_set,
             "validation_windows": validation.digest() if validation else None,
             "task_options": task_options(task, args),
         },

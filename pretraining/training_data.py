@@ -13,6 +13,7 @@ class TrainingData(abc.ABC):
         leads: name of each lead.
         normalization: `Normalization` of the windows.
         training_patients, validation_patients: patient ids.
+        working_set: training patients opened together, at most; None where all windows are at hand.
         validation: `WindowSet`, or None.
         pass_steps: batches in a pass over the data, where there is an end to them; else None.
     """

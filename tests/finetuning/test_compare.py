@@ -16,6 +16,7 @@ from finetuning.runs import list_runs, share_of_array, single_folds
 from finetuning.starts import Start, checkpoints_at, epoch_share
 from finetuning.variants import Variant
 from pretraining import trainer as pretraining_trainer
+from pretraining.store import StoredPatient
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import DataError, OptionError
 from transplant.evaluation.metrics import macro_f1
@@ -27,11 +28,14 @@ BEST = [Variant("best", "best")]
 
 @pytest.fixture(scope="module")
 def jobs(small_store, tmp_path_factory):
-    """Pretraining jobs of a 1-D network, four epochs in half a pass, and of a 2-D one."""
+    """Pretraining jobs of a 1-D network, four epochs in half a pass over patient by patient, and of a 2-D one."""
     folder = tmp_path_factory.mktemp("jobs")
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(StoredPatient, "working_set", 1)
     small = ["--task", "beat", "--train", str(small_store), "--stages", "1", "--frame-size", "256", "--batch-size", "4"]
     one = ["--epochs", "4", "--steps-per-epoch", "2", "--samples-per-patient", "16", "--val-patients", "2"]
     assert pretraining_trainer.main([*small, *one, "--val-size", "8", "--job-dir", str(folder / "one")]) == 0
+    monkeypatch.undo()
     two = ["--steps-per-epoch", "1", "--arch", "resnet18_2d", "--spectrogram", "draft", "--val-patients", "0"]
     assert pretraining_trainer.main([*small, *two, "--job-dir", str(folder / "two")]) == 0
     return folder
@@ -102,10 +106,17 @@ def test_weights_of_several_networks_leave_random_weights_their_own(jobs, small_
 def test_an_epochs_weights_know_their_share_of_the_patients(jobs):
     assert epoch_share(jobs / "one" / "epoch_02" / "weights.npz") == 0.25
     assert epoch_share(jobs / "one" / "backbone.npz") is None
-    # Four epochs draw 32 of the 64 windows of a pass over four patients: half of the patients are visited.
+    # Four epochs draw 32 of the 64 windows of a pass over four patients, one after the other: two of them are visited.
     starts = checkpoints_at(jobs / "one", (0.01, 0.5, 1.0))
-    assert [(start.name, start.share) for start in starts] == [("12.5%", 0.125), ("25%", 0.25), ("50%", 0.5)]
-    assert starts[0].files == (str(jobs / "one" / "epoch_01" / "weights.npz"),)
+    assert [(start.name, start.share) for start in starts] == [("25%", 0.25), ("50%", 0.5)]
+    assert starts[0].files == (str(jobs / "one" / "epoch_02" / "weights.npz"),)
+
+
+def test_patients_that_are_opened_together_are_seen_together(jobs):
+    job = jobs / "two"
+    assert epoch_share(job / "epoch_01" / "weights.npz") == 1
+    with pytest.raises(OptionError, match="opens its 6 patients together"):
+        checkpoints_at(job, (0.1, 1.0))
 
 
 def test_epochs_of_several_passes_are_no_shares_of_the_patients(jobs, tmp_path):
@@ -130,14 +141,14 @@ def test_epochs_over_a_file_of_windows_are_no_share_of_the_patients(jobs, tmp_pa
     config = json.loads((job / "config.json").read_text())
     config["options"]["steps_per_epoch"] = None
     (job / "config.json").write_text(json.dumps(config))
-    with pytest.raises(OptionError, match="trained on a file of windows"):
+    with pytest.raises(OptionError, match="on a file of windows"):
         checkpoints_at(job, (1.0,))
 
 
 def test_hypotheses_are_comparisons(jobs):
     one, two = str(jobs / "one"), str(jobs / "two")
     assert [start.name for start in preset_starts("h1", ["random", one])] == ["random", "one"]
-    assert [start.share for start in preset_starts("h2", [one])] == [0.0, 0.125, 0.5]
+    assert [start.share for start in preset_starts("h2", [one])] == [0.0, 0.25, 0.5]
     rows = expand_rows(preset_starts("h3", [one, two]), ["resnet18", "resnet18_2d"], BEST, [1.0])
     assert [row.name for row in rows] == [
         "random resnet18", "random resnet18_2d", "pretrained resnet18", "pretrained resnet18_2d",
