@@ -13,6 +13,7 @@ from finetuning.nested import chosen_row
 from finetuning.results import MAINS_HZ
 from finetuning.rows import expand_rows
 from finetuning.runs import inner_folds, list_runs, perform, share_of_array, single_folds
+from finetuning.variants import recipe_values
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import DataError, OptionError, shorten
 from transplant.evaluation.corruption import carries_mains
@@ -66,7 +67,8 @@ def run_comparison(args, starts, log=print):
             )
     _check_rows(rows, data, parts, args, shared)
     fingerprints["weights"] = [[start.name, start.digest()] for start in starts]
-    recipes = [variant.options() for variant in args.recipe]
+    # What a recipe's name stands for may change from version to version: a comparison keeps to one.
+    recipes = [[variant.options(), recipe_values(variant.options())] for variant in args.recipe]
     options = vars(args) | {"recipe": recipes, "fingerprints": fingerprints}
     job = open_job(args.job_dir, "finetuning.compare", json.loads(json.dumps(options)), resume=True, free=_FREE)
     runs = list_runs(rows, args.seeds, parts, job)

@@ -11,6 +11,7 @@ from finetuning.comparison_page import comparison_page
 from finetuning.differences import all_pairs, paired_differences, references, wilcoxon_tests
 from finetuning.pooling import held_out, stacked, with_class_offsets, with_temperature
 from finetuning.rows import file_name
+from finetuning.variants import recipe_values
 from transplant.atomic import atomic_path
 from transplant.evaluation.calibration import calibration_bins, calibration_metrics, plot_reliability
 from transplant.evaluation.comparison_plots import plot_history_bands, plot_pretraining_share, plot_subset_share
@@ -74,6 +75,7 @@ def write_report(runs, data, controls, job, log=print, inner_folds=(), design=()
     report = {
         "design": list(design),
         "rows": {row.name: row.options() for row in rows if not row.of_folds},
+        "recipes": {row.name: recipe_values(row.options()) for row in rows if not row.of_folds},
         "chosen": chosen,
         "metrics": metrics,
         "chance": chance,

@@ -5,7 +5,7 @@ import pathlib
 
 from finetuning.rows import Row
 from finetuning.starts import Start
-from finetuning.variants import Variant
+from finetuning.variants import Variant, recipe_values
 from transplant.errors import OptionError
 from transplant.training.job import read_config
 
@@ -38,6 +38,9 @@ def chosen_row(job, folds, split_seed, fingerprint):
     found = json.loads(report.read_text(encoding="utf-8"))
     names = [choice["chosen"] for choice in found["choices"]]
     of_folds = tuple((name, tuple(found["rows"][name])) for name in names)
+    for name, options in of_folds:
+        if found.get("recipes", {}).get(name) != recipe_values(options):
+            raise OptionError(f"--chosen-by {job}: run it again. Received: {name} with a recipe of an earlier version")
     name = "chosen by inner folds"
     subsets = {options[options.index("--subset") + 1] for _, options in of_folds}
     subset = float(subsets.pop()) if len(subsets) == 1 else 1.0

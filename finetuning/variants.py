@@ -65,6 +65,18 @@ class Variant:
         return ["--recipe", self.recipe, *self.changes]
 
 
+def recipe_values(options):
+    """Return dict option -> value of what a recipe and its changes come to in this version.
+
+    Args:
+        options: of `finetuning.trainer`, a list of text.
+    """
+    from finetuning.trainer import parse
+
+    values = parse(options)
+    return {name: getattr(values, name) for name in RECIPES[values.recipe]}
+
+
 def leave_one_out(variant, shared=()):
     """Return `Variant`s without one of its ingredients each, which is then as in the paper's recipe.
 

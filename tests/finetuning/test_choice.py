@@ -15,7 +15,7 @@ from finetuning.recipes import BEST, PAPER, RECIPES, departures
 from finetuning.rows import expand_rows
 from finetuning.runs import inner_folds, list_runs, perform, single_folds
 from finetuning.starts import Start
-from finetuning.variants import INGREDIENTS, Variant, leave_one_out
+from finetuning.variants import INGREDIENTS, Variant, leave_one_out, recipe_values
 from transplant.atomic import write_json
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import OptionError
@@ -139,8 +139,10 @@ def test_the_chosen_row_is_run_as_was_chosen_for_each_fold(small_set, tmp_path):
     plain, other = expand_rows([start], ["resnet18"], [Variant(BEST, BEST), Variant.parse("best:ema=0")], [1.0])
     found = {"rows": {row.name: row.options() for row in (plain, other)}}
     found["choices"] = [{"fold": fold, "chosen": (other if fold == 1 else plain).name} for fold in range(3)]
+    found["recipes"] = {row.name: recipe_values(row.options()) for row in (plain, other)}
     write_json(job / "comparison.json", found)
     row = chosen_row(job, 3, 5, data.fingerprint())
+    assert row.names_of_folds() == [plain.name, other.name, plain.name] and row.subset == 1
     assert [row.options(fold) for fold in range(3)] == [plain.options(), other.options(), plain.options()]
     # What the plain row does is not done twice.
     runs = list_runs([plain, row], [1], single_folds(3), tmp_path)
@@ -151,6 +153,11 @@ def test_the_chosen_row_is_run_as_was_chosen_for_each_fold(small_set, tmp_path):
     ]
     with pytest.raises(OptionError, match="--split-seed 5, now 6"):
         chosen_row(job, 3, 6, data.fingerprint())
+    # The same name with other settings is another recipe.
+    found["recipes"][other.name]["dropout"] = 0.9
+    write_json(job / "comparison.json", found)
+    with pytest.raises(OptionError, match="random best:ema=0 with a recipe of an earlier version"):
+        chosen_row(job, 3, 5, data.fingerprint())
 
 
 def test_folds_that_leave_nothing_to_train_on_are_refused(small_set, tmp_path, capsys):

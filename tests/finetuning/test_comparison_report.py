@@ -1,5 +1,6 @@
 """The report of a comparison, on runs whose predictions are made up."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -111,6 +112,25 @@ def test_a_wilcoxon_test_counts_folds_not_their_seeds(data, tmp_path):
     runs, held = make_up(data, inner_folds(FOLDS), tmp_path / "b", seeds=(1, 2, 3))
     report = write_and_read(runs, data, tmp_path / "b", held)
     assert "inner folds share" in report["differences"]["strong"]["wilcoxon"]["reason"]
+
+
+def test_a_chosen_row_says_what_it_is_on_each_fold(data, tmp_path):
+    runs, _ = make_up(data, single_folds(FOLDS), tmp_path)
+    weak, strong = dict.fromkeys(run.row for run in runs)
+    names = [weak, strong, weak, weak]
+    chosen = dataclasses.replace(weak, name="chosen", of_folds=tuple((row.name, tuple(row.options())) for row in names))
+    lines = []
+    write_report(
+        list_runs([weak, strong, chosen], [1], single_folds(FOLDS), tmp_path), data, {}, tmp_path, lines.append
+    )
+    report = json.loads((tmp_path / "comparison.json").read_text())
+    assert report["chosen"] == {"chosen": ["weak", "strong", "weak", "weak"]}
+    assert report["rows"].keys() == report["recipes"].keys() == {"weak", "strong"}
+    assert "chosen: fold 0 weak, fold 1 strong, fold 2 weak, fold 3 weak" in lines
+    assert (
+        "| chosen | fold 0: weak; fold 1: strong; fold 2: weak; fold 3: weak |"
+        in (tmp_path / "comparison.md").read_text()
+    )
 
 
 def test_inner_folds_report_what_they_choose(data, tmp_path):

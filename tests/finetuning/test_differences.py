@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.stats import wilcoxon
 
-from finetuning.differences import all_pairs, paired_differences, references
+from finetuning.differences import all_pairs, paired_differences, references, wilcoxon_tests
 from finetuning.rows import expand_rows
+from finetuning.runs import list_runs
 from finetuning.starts import Start
 from finetuning.variants import Variant
 
@@ -33,6 +35,17 @@ def test_rows_are_set_against_the_first_one_of_their_share():
 def test_the_control_of_a_single_row_is_set_against_it():
     (row,) = expand_rows(STARTS[:1], ["resnet18"], BEST, [1.0])
     assert references([row, shuffled(row)]) == {"random shuffled labels": "random"}
+
+
+def test_a_rows_runs_are_tested_against_those_of_its_reference(tmp_path):
+    rows = expand_rows(STARTS, ["resnet18"], BEST, [0.3, 1.0])
+    rng, seeds = np.random.default_rng(1), range(12)
+    of_runs = {row.name: [{"macro_f1": value} for value in rng.random(12)] for row in rows}
+    runs = {row: list_runs([row], list(seeds), [()], tmp_path) for row in rows}
+    found = wilcoxon_tests(runs, of_runs, references(rows))
+    assert found.keys() == {row.name for row in rows[1:]}
+    pair = [[run["macro_f1"] for run in of_runs[name]] for name in ("random 100%", "beat 100%")]
+    assert found["beat 100%"]["p"] == pytest.approx(wilcoxon(*pair).pvalue)
 
 
 def test_every_pair_is_there_once_and_said_of_the_row_below():
