@@ -5,16 +5,7 @@ import math
 import os
 import sys
 
-from speeds import (
-    Size,
-    add_size_flags,
-    median_speeds,
-    size_of,
-    speed_table,
-    summarize_speeds,
-    table_heading,
-    timed,
-)
+from speeds import Size, add_size_flags, median_speeds, ratio_rows, size_of, speed_table, summarize_speeds, timed
 
 from transplant.training.command_line import make_parser, positive_int, run
 
@@ -223,9 +214,7 @@ def summarize(speeds):
 
 def format_table(summary):
     """Return the summary as a table for a terminal."""
-    per_cpu = summary["records_per_cpu_second"]
-    rows = [(way, label, f"{per_cpu['ours'] / per_cpu[way]:.1f}x") for way, label in LABELS.items()]
-    return "\n".join([table_heading("records"), *speed_table(summary, rows, "records")])
+    return speed_table([(summary, ratio_rows(summary, LABELS, "records"))], "records")
 
 
 def benchmark(args):

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-from speeds import add_size_flags, median_speeds, size_of, speed_table, summarize_speeds, table_heading
+from speeds import add_size_flags, median_speeds, size_of, speed_table, summarize_speeds
 
 from pretraining.sources import SyntheticSource
 from transplant.training.command_line import make_parser, positive_int, run
@@ -267,7 +267,7 @@ def format_table(summary):
         (name, label, f"{per_cpu[ours] / per_cpu[peer]:>8.2f}x {ours} / {peer}" if peer else "")
         for name, (ours, peer, label) in ROWS.items()
     ]
-    return "\n".join([table_heading(last=""), *speed_table(summary, rows)])
+    return speed_table([(summary, rows)], last="")
 
 
 def benchmark(args):

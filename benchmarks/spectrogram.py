@@ -4,16 +4,7 @@ import json
 import os
 import sys
 
-from speeds import (
-    Size,
-    add_size_flags,
-    median_speeds,
-    size_of,
-    speed_table,
-    summarize_speeds,
-    table_heading,
-    timed,
-)
+from speeds import Size, add_size_flags, median_speeds, ratio_rows, size_of, speed_table, summarize_speeds, timed
 
 from transplant.training.command_line import make_parser, positive_int, run
 
@@ -115,12 +106,11 @@ def summarize(speeds):
 
 def format_table(summary):
     """Return the summary as a table for a terminal."""
-    lines = [table_heading()]
+    parts = []
     for preset, values in summary.items():
-        per_cpu = values["frames_per_cpu_second"]
-        rows = [(way, f"{preset}: {label}", f"{per_cpu['ours'] / per_cpu[way]:.1f}x") for way, label in LABELS.items()]
-        lines += speed_table(values, rows)
-    return "\n".join(lines)
+        labels = {way: f"{preset}: {label}" for way, label in LABELS.items()}
+        parts.append((values, ratio_rows(values, labels)))
+    return speed_table(parts)
 
 
 def benchmark(args):

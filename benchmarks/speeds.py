@@ -91,25 +91,33 @@ def summarize_speeds(speeds, unit="frames"):
     }
 
 
-def speed_table(summary, rows, unit="frames", width=34):
-    """Return the lines of a table for a terminal, below its heading.
+def speed_table(parts, unit="frames", last="ours is"):
+    """Return a table for a terminal.
+
+    Args:
+        parts: list of (summary of `summarize_speeds`, rows); rows are a list of
+            (name, label, what stands at the end: the ratio).
+        unit: as for `summarize_speeds`.
+        last: heading of the ratios.
+    """
+    lines = [f"{'':34}{f'{unit}/CPU s':>14}{'lowest - highest':>24}{f'{unit}/s':>12}{last:>10}"]
+    for summary, rows in parts:
+        for name, label, ratio in rows:
+            low, high = summary["lowest_and_highest"][name]
+            lines.append(
+                f"{label:34}{summary[f'{unit}_per_cpu_second'][name]:>14,}{f'{low:,} - {high:,}':>24}"
+                f"{summary[f'{unit}_per_second'][name]:>12,}{ratio:>10}"
+            )
+    return "\n".join(lines)
+
+
+def ratio_rows(summary, labels, unit="frames"):
+    """Return rows of `speed_table` whose ratio is that of the row "ours" to each.
 
     Args:
         summary: of `summarize_speeds`.
-        rows: list of (name, label, what stands at the end: the ratio).
+        labels: dict name -> label.
         unit: as for `summarize_speeds`.
-        width: of the labels, in characters.
     """
-    lines = []
-    for name, label, ratio in rows:
-        low, high = summary["lowest_and_highest"][name]
-        lines.append(
-            f"{label:{width}}{summary[f'{unit}_per_cpu_second'][name]:>14,}{f'{low:,} - {high:,}':>24}"
-            f"{summary[f'{unit}_per_second'][name]:>12,}{ratio:>10}"
-        )
-    return lines
-
-
-def table_heading(unit="frames", last="ours is", width=34):
-    """Return the heading of `speed_table`."""
-    return f"{'':{width}}{f'{unit}/CPU s':>14}{'lowest - highest':>24}{f'{unit}/s':>12}{last:>10}"
+    per_cpu = summary[f"{unit}_per_cpu_second"]
+    return [(name, label, f"{per_cpu['ours'] / per_cpu[name]:.1f}x") for name, label in labels.items()]

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from published_generators import frames_one_by_one
-from speeds import add_size_flags, median_speeds, size_of, speed_table, summarize_speeds, table_heading
+from speeds import add_size_flags, median_speeds, size_of, speed_table, summarize_speeds
 from zipped_patients import SEGMENTS, ZippedPatients, write_patient
 
 from transplant.datasets import byte_stream
@@ -166,7 +166,7 @@ def format_table(summary):
         ("from_generator", "per-frame from_generator", f"{summary['ours_over_from_generator']:.1f}x"),
         ("unshuffled", "the same, unshuffled", f"{summary['ours_over_unshuffled']:.1f}x"),
     ]
-    return "\n".join([table_heading(), *speed_table(summary, rows)])
+    return speed_table([(summary, rows)])
 
 
 def benchmark(args):

@@ -114,15 +114,20 @@ def _check_rows(rows, data, parts, args, shared):
     from finetuning.trainer import parse
 
     for flag in ("--stages", "--spectrogram", "--bins"):
-        given = [option for option in args.trainer_options if option.partition("=")[0] == flag]
-        theirs = [row.name for row in rows if flag in row.network]
-        if given and theirs:
+        if not any(option.partition("=")[0] == flag for option in args.trainer_options):
+            continue
+        name = flag.removeprefix("--")
+        given = getattr(parse(shared), name)
+        own = {row.name: getattr(parse([*shared, *row.network]), name) for row in rows if flag in row.network}
+        differing = {row: value for row, value in own.items() if value != given}
+        if differing:
             raise OptionError(
-                f"{flag} is that of the weights in {shorten(theirs)}. Received: it after --; leave it out"
+                f"{flag} is that of the weights: {' or '.join(sorted(set(map(str, differing.values()))))} in "
+                f"{shorten(list(differing))}. Received: {given} after --; leave it out"
             )
-    for row, folds in itertools.product(rows, parts):
-        asked = parse([*shared, *row.options(*folds[:1]), *(["--fold", *map(str, folds)] if folds else [])])
-        check_subset(data, asked)
+    for subset, folds in itertools.product(args.subset, parts):
+        fold = ["--fold", *map(str, folds)] if folds else []
+        check_subset(data, parse([*shared, "--subset", str(subset), *fold]))
 
 
 def _parts(args):

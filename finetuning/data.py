@@ -48,7 +48,6 @@ def load_data(args, log=print):
         DataError: a file that cannot be used, or sets that do not fit together.
         SplitError: too few records to divide, or a patient in two sets.
     """
-    check_data_options(args)
     train, validation, test = _load_sets(args, log)
     check_classes(train)
     name, fingerprint = f"{train.dataset} {train.label_version}", train.fingerprint()

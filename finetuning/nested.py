@@ -21,6 +21,8 @@ def chosen_row(job, folds, split_seed, fingerprint):
     Raises:
         OptionError: if there is no such comparison, or it divided other records, or otherwise.
     """
+    from finetuning.trainer import parse
+
     report, config = pathlib.Path(job) / "comparison.json", read_config(job)
     if config is None or not config["options"].get("inner_folds") or not report.is_file():
         raise OptionError(
@@ -42,6 +44,6 @@ def chosen_row(job, folds, split_seed, fingerprint):
         if found.get("recipes", {}).get(name) != recipe_values(options):
             raise OptionError(f"--chosen-by {job}: run it again. Received: {name} with a recipe of an earlier version")
     name = "chosen by inner folds"
-    subsets = {options[options.index("--subset") + 1] for _, options in of_folds}
-    subset = float(subsets.pop()) if len(subsets) == 1 else 1.0
+    subsets = {parse(options).subset for _, options in of_folds}
+    subset = subsets.pop() if len(subsets) == 1 else 1.0
     return Row(name, Start(name), "chosen", Variant(name, "chosen"), subset, of_folds=of_folds)

@@ -8,7 +8,6 @@ from finetuning.starts import Start
 from finetuning.variants import Variant
 from transplant.errors import OptionError
 from transplant.modules.registry import FUSION, get_architecture
-from transplant.training.weights import read_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,16 +106,17 @@ def _with_networks(rows):
     What a row's own weights leave open, all of it where they are random, is as in the other rows of
     its architecture, if they agree: such rows differ in their weights alone.
     """
-    own = [(row.arch, _network_of(row.start.files)) for row in rows]
+    own = [_network_of(row.start.descriptions) for row in rows]
     completed = []
-    for row, (arch, network) in zip(rows, own):
-        beside = [other for theirs, other in own if theirs == arch]
+    for row, network in zip(rows, own):
+        beside = [other for other, of in zip(own, rows) if of.arch == row.arch]
         for name in ("stages", "spectrogram"):
             given = {other[name] for other in beside if name in other}
             if name not in network and len(given) == 1:
                 network = network | {name: given.pop()}
+        every_stage = get_architecture(row.arch).stages
         options = []
-        if network.get("stages", get_architecture(arch).stages) < get_architecture(arch).stages:
+        if network.get("stages", every_stage) < every_stage:
             options += ["--stages", str(network["stages"])]
         if "spectrogram" in network:
             preset, bins = network["spectrogram"]
@@ -125,9 +125,8 @@ def _with_networks(rows):
     return completed
 
 
-def _network_of(files):
-    """Return what weights files decide of their network: stages, and preset and bins of the spectrogram."""
-    descriptions = [read_weights(file).description for file in files]
+def _network_of(descriptions):
+    """Return what weights decide of their network: stages, and preset and bins of the spectrogram."""
     network = {"stages": min(description.stages for description in descriptions)} if descriptions else {}
     spectrogram = next((d.spectrogram for d in descriptions if d.spectrogram), None)
     return network | ({"spectrogram": (spectrogram["preset"], spectrogram["bins"])} if spectrogram else {})

@@ -1,6 +1,7 @@
 """Initial weights of a comparison: random ones, files, or the epochs of a pretraining job."""
 
 import dataclasses
+import functools
 import hashlib
 import pathlib
 import re
@@ -53,13 +54,18 @@ class Start:
         known = float(share) if share else epoch_share(files[0])
         return cls(name or "+".join(_short(path) for path in paths), files, known)
 
+    @functools.cached_property
+    def descriptions(self):
+        """The `ModelDescription` of each file, read once."""
+        return tuple(read_weights(file).description for file in self.files)
+
     def architectures(self):
         """Return the architectures that these weights fit, or None for any."""
         if not self.files:
             return None
         if len(self.files) > 1:
             return {FUSION}
-        own = read_weights(self.files[0]).description.architecture
+        own = self.descriptions[0].architecture
         return {own, FUSION} if own in PREFIXES else {own}
 
     def digest(self):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finetuning import compare, length_only
+from finetuning import compare, comparison, length_only
 from finetuning.pooling import held_out
 from finetuning.presets import preset_starts
 from finetuning.rows import expand_rows
@@ -237,8 +237,16 @@ def test_a_subset_too_small_is_refused_before_any_run(small_set, tmp_path, capsy
 def test_the_network_of_the_weights_is_not_another_ones(small_set, jobs, tmp_path, capsys):
     arguments = ["--train", str(small_set), "--init", "random", str(jobs / "one"), "--job-dir", str(tmp_path / "job")]
     assert compare.main([*arguments, "--", "--stages", "2"]) == 2
-    assert "--stages is that of the weights in random, one" in capsys.readouterr().err
+    assert "--stages is that of the weights: 1 in random, one. Received: 2 after --" in capsys.readouterr().err
     assert not (tmp_path / "job").exists()
+
+
+def test_the_network_of_the_weights_may_be_given(small_set, jobs, tmp_path, monkeypatch):
+    performed = []
+    monkeypatch.setattr(comparison, "perform", lambda run, shared: performed.append(run))
+    arguments = ["--train", str(small_set), "--init", "random", str(jobs / "one"), "--job-dir", str(tmp_path / "job")]
+    assert compare.main([*arguments, "--folds", "2", "--", "--stages", "1"]) == 0
+    assert len(performed) == 4
 
 
 def test_branches_of_unequal_depth_have_the_stages_of_the_shorter(jobs, tmp_path):

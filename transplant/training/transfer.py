@@ -61,13 +61,13 @@ def _refuse_other_preparation(path, theirs, ours):
         ("normalisation", theirs.normalization.method, ours.normalization.method),
         ("spectrogram", theirs.spectrogram or "none", spectrogram or "none"),
     ]
-    differing = [f"{what} {file}, this run {run}" for what, file, run in pairs if file != run]
+    differing = {what: f"{what} {file}, this run {run}" for what, file, run in pairs if file != run}
     if differing:
-        other_network = pairs[0][1] != pairs[0][2] and len(differing) == 1
-        remedy = f"give --arch {theirs.architecture}" if other_network else "change this run's options"
+        only_network = list(differing) == ["architecture"]
+        remedy = f"give --arch {theirs.architecture}" if only_network else "change this run's options"
         raise WeightsError(
             f"{path}: weights serve only a model and an input like those they were trained with. "
-            f"Received: {'; '.join(differing)}; pretrain again that way, or {remedy}"
+            f"Received: {'; '.join(differing.values())}; pretrain again that way, or {remedy}"
         )
     if theirs.stages < ours.stages:
         raise WeightsError(
