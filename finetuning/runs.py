@@ -3,11 +3,13 @@
 import dataclasses
 import itertools
 import pathlib
+import shutil
 import subprocess
 import sys
 
 from finetuning.rows import Row
 from transplant.errors import OptionError, TrainingError
+from transplant.training.checkpoint import checkpoint_folders
 from transplant.training.folder_lock import folder_lock
 
 
@@ -88,6 +90,8 @@ def share_of_array(runs, job_array):
 def perform(run, options):
     """Perform a run in a process of its own, or go on with it, unless it is finished or another process performs it.
 
+    The checkpoints of a run that has ended are removed: nothing goes on from them, and they are most of its size.
+
     Args:
         run: `Run`.
         options: options of `finetuning.trainer` that all runs share, a list of text.
@@ -111,3 +115,5 @@ def perform(run, options):
         last = (log.read_text(encoding="utf-8").splitlines() or ["no output"])[-1]
         kind = OptionError if done.returncode == 2 else TrainingError
         raise kind(f"{run.folder}: the run failed with status {done.returncode}: {last}")
+    for checkpoint in checkpoint_folders(run.folder).values():
+        shutil.rmtree(checkpoint)

@@ -1,6 +1,7 @@
 """Variants of recipes, inner folds, and what they choose."""
 
 import argparse
+import contextlib
 import subprocess
 import types
 
@@ -18,7 +19,7 @@ from finetuning.starts import Start
 from finetuning.variants import INGREDIENTS, Variant, leave_one_out, recipe_values
 from transplant.atomic import write_json
 from transplant.datasets.labelled_set import LabelledSet
-from transplant.errors import OptionError
+from transplant.errors import OptionError, TrainingError
 from transplant.evaluation.predictions import write_predictions
 from transplant.training.splits import stratified_folds
 
@@ -69,6 +70,24 @@ def test_what_a_row_says_stands_above_what_all_share(tmp_path, monkeypatch):
     perform(list_runs(rows, [1], [(0, 1)], tmp_path)[0], ["--epochs", "20", "--augment", "scale"])
     options = trainer.parse(commands[0][3:])
     assert (options.epochs, options.augment, options.fold) == (5, "scale", [0, 1])
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_run_keeps_its_checkpoints_until_it_has_ended(tmp_path, monkeypatch, status):
+    rows = expand_rows([Start("random", share=0.0)], ["resnet18"], [Variant(BEST, BEST)], [1.0])
+    run = list_runs(rows, [1], [()], tmp_path)[0]
+
+    def trainer_run(command, stdout, **_):
+        (run.folder / "epoch_02").mkdir()
+        (run.folder / "best_weights.npz").touch()
+        stdout.write("error: the disk is full\n")
+        return types.SimpleNamespace(returncode=status)
+
+    monkeypatch.setattr(subprocess, "run", trainer_run)
+    with pytest.raises(TrainingError, match="the disk is full") if status else contextlib.nullcontext():
+        perform(run, [])
+    assert (run.folder / "epoch_02").exists() == bool(status)
+    assert (run.folder / "best_weights.npz").exists()
 
 
 def test_every_outer_fold_has_two_inner_runs_and_every_record_is_held_out_twice():

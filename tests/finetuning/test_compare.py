@@ -286,6 +286,7 @@ def test_a_comparison_from_the_command_line(small_set, jobs, tmp_path, capsys):
     assert len(timing) == 1 and report["runs"][0]["epochs_to_best"]["mean"] == 1
     for file in ("comparison.png", "epochs.png", "reliability_random.png", "comparison.md"):
         assert (job / file).stat().st_size > 100
+    assert not list(job.glob("**/epoch_*"))
     # Finished runs are kept; another budget is refused.
     finished = job / "random" / "seed_2024" / "fold_0" / "metrics.json"
     before = finished.stat().st_mtime_ns
