@@ -34,7 +34,8 @@ def epoch_batches(
     crops cost; a crop that is compressed has padding before it.
 
     Args:
-        inputs: float32 (records, time, leads), standardised, padded on the left with zeros.
+        inputs: float32 (records, time, leads), standardised, padded on the left with zeros; or images
+            (records, height, width, channels).
         targets: int32 (records,).
         lengths: integers (records,), valid samples at the end of each record.
         batch_size: records in a batch; one batch may hold fewer, the last unless `by_length`.
@@ -50,8 +51,8 @@ def epoch_batches(
         rate: sampling rate, Hz, for the augmentation. Defaults to 250.
 
     Returns:
-        tf.data.Dataset of (float32 (batch, time, leads), int32 (batch,)); the
-        time is not fixed where batches are trimmed.
+        tf.data.Dataset of (float32 (batch, time, leads) or (batch, height, width, channels), int32 (batch,));
+        the time is not fixed where batches are trimmed.
 
     Raises:
         OptionError: if the augmentation cannot work at the rate, or a crop has no samples.
@@ -72,10 +73,13 @@ def epoch_batches(
 
     def load(number):
         rows = batches[int(number)]
-        time = trimmed_length(lengths[rows].max() * stretch, full) if by_length else full
-        x = np.empty((len(rows), time, inputs.shape[2]), np.float32)
-        for target, row in zip(x, rows):
-            target[:] = inputs[row, ends[row] - time : ends[row]]
+        if by_length or crop is not None:
+            time = trimmed_length(lengths[rows].max() * stretch, full) if by_length else full
+            x = np.empty((len(rows), time, *inputs.shape[2:]), np.float32)
+            for target, row in zip(x, rows):
+                target[:] = inputs[row, ends[row] - time : ends[row]]
+        else:
+            x = inputs[rows]
         if augment:
             with tf.device("CPU:0"):  # the accelerator is for the training step
                 x = augment(x, lengths[rows].astype(np.int32), *key, number)
@@ -84,7 +88,7 @@ def epoch_batches(
     def with_shapes(number):
         # One compiled augmentation for all epochs: as a part of each epoch's data set it would be compiled for each.
         x, y = tf.py_function(load, [number], (tf.float32, tf.int32))
-        x.set_shape((None, None if by_length else full, inputs.shape[2]))
+        x.set_shape((None, None if by_length else full, *inputs.shape[2:]))
         y.set_shape((None,))
         return x, y
 

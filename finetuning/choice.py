@@ -42,7 +42,9 @@ def choose_rows(rows, data, folds, log=print):
         }
         first, best = next(iter(scores)), max(scores, key=scores.get)
         y, probabilities, groups = found[first]
-        pair = paired_bootstrap(y, probabilities, found[best][1], data.classes, _groups_of(data, groups))["macro_f1"]
+        pair = paired_bootstrap(
+            y, probabilities, found[best][1], data.classes, _groups_of(data, groups), rankings=False
+        )["macro_f1"]
         error = (pair["high"] - pair["low"]) / (2 * _HALF_WIDTH)
         chosen = best if pair["difference"] > error else first
         choices.append(

@@ -4,8 +4,9 @@ import argparse
 import sys
 
 from finetuning.presets import PRESETS, SHARES
-from finetuning.recipes import BEST, RECIPES
-from finetuning.variants import Variant, leave_one_out
+from finetuning.recipes import RECIPES
+from finetuning.split_options import add_split_flag
+from finetuning.variants import Variant, default_variants, leave_one_out
 from transplant.modules.registry import ARCHITECTURES
 from transplant.training.command_line import (
     add_precision_flag,
@@ -16,6 +17,7 @@ from transplant.training.command_line import (
     run,
     seed,
 )
+from transplant.training.fold_option import parse_folds
 
 DESCRIPTION = """\
 Fine-tune from several initial weights, with several networks, recipes and
@@ -47,7 +49,14 @@ def build_parser():
     data = parser.add_argument_group("data")
     data.add_argument("--train", required=True, metavar="FILE", help="labelled set made by finetuning.prepare")
     data.add_argument("--test", metavar="FILE", help="test set; default: every record is held out once, by --folds")
-    data.add_argument("--folds", type=positive_int, default=5, metavar="K", help="folds of the cross-validation")
+    data.add_argument(
+        "--folds",
+        type=parse_folds,
+        default=5,
+        metavar="K",
+        help="folds of the cross-validation; loo: each record alone is one, logo: each patient or recording",
+    )
+    add_split_flag(data, published=False)
     data.add_argument(
         "--inner-folds",
         action="store_true",
@@ -68,14 +77,20 @@ def build_parser():
         "says what share of the pretraining patients it has seen. Random weights get the network of the others. "
         "Differences are to the first row with as many records",
     )
-    rows.add_argument("--arch", nargs="+", choices=tuple(ARCHITECTURES), help="networks; default: resnet18")
+    rows.add_argument(
+        "--arch",
+        nargs="+",
+        choices=tuple(ARCHITECTURES),
+        metavar="NAME",
+        help=f"networks: {', '.join(ARCHITECTURES)}; default: resnet18",
+    )
     rows.add_argument(
         "--recipe",
         nargs="+",
         type=Variant.parse,
         metavar="R",
         help=f"recipes: {', '.join(RECIPES)}, or one with changes, as in best:ema=0:crop=4096; NAME=R names it; "
-        f"default: {BEST}",
+        "default: best for the ResNets, plain for the plain networks",
     )
     rows.add_argument(
         "--ablate", action="store_true", help="add rows of the first recipe without one of its ingredients each"
@@ -115,7 +130,7 @@ def parse(argv=None):
     argv = list(sys.argv[1:] if argv is None else argv)
     own, trainer_options = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     args = build_parser().parse_args(own)
-    args.recipe = args.recipe or [Variant(BEST, BEST)]
+    args.recipe = args.recipe or []
     args.trainer_options = trainer_options
     return args
 
@@ -129,17 +144,17 @@ def compare(args):
     from finetuning.presets import preset_starts
     from finetuning.starts import Start
 
+    args.arch = args.arch or (list(PRESETS[args.preset].archs) if args.preset else ["resnet18"])
     check_trainer_options(args)
     if args.ablate:
-        args.recipe = [*args.recipe, *leave_one_out(args.recipe[0], trainer_options(args))]
+        first, *others = args.recipe or default_variants(args.arch[0])
+        args.recipe = [first, *others, *leave_one_out(first, ["--arch", args.arch[0], *trainer_options(args)])]
     if args.preset:
-        args.arch = args.arch or list(PRESETS[args.preset].archs)
         starts = preset_starts(args.preset, args.init)
         if args.preset == "h2" and len(starts) <= len(SHARES):
             shares = ", ".join(start.name for start in starts[1:])
             print(f"the job's epochs are no finer shares of its patients than {shares}: --epochs 100 has one for 1%")
     else:
-        args.arch = args.arch or ["resnet18"]
         starts = [Start.parse(text) for text in args.init]
     run_comparison(args, starts)
 

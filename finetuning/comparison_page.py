@@ -1,5 +1,6 @@
 """A comparison as a page of Markdown: tables to publish, and the figures."""
 
+from transplant.evaluation.report import RANKING_TITLES, with_interval
 from transplant.evaluation.run_table import markdown_run_table, markdown_table, paper_order
 
 
@@ -7,9 +8,10 @@ def comparison_page(report, of_runs, title, figures):
     """Return the page.
 
     Args:
-        report: dict with `design`, `rows`, `chosen`, `metrics`, `chance`, `changed`,
-            `differences`, `pairs`, `calibration` and `choices`, as
-            `finetuning.comparison_report.write_report` puts them in comparison.json.
+        report: dict with `design`, `rows`, `chosen`, `metrics`, `chance`, `positive`,
+            `changed`, `differences`, `pairs`, `pairs_roc_auc`, `calibration` and
+            `choices`, as `finetuning.comparison_report.write_report` puts them in
+            comparison.json.
         of_runs: list of (row name, runs), as for `markdown_run_table`.
         title: heading.
         figures: names of the figures' files.
@@ -22,10 +24,15 @@ def comparison_page(report, of_runs, title, figures):
         ("What was run", _design(report)),
         (
             "Held-out records, pooled (95% bootstrap interval)",
-            f"{scores}\n\nGuessing by the class frequencies has a macro-F1 of {report['chance']:.3f}.",
+            f"{scores}\n\n{_chance(report)}",
         ),
         ("Paired differences", _difference_table(report["differences"], classes)),
         ("Paired difference of macro-F1, row less column", _pair_table(report["pairs"], list(metrics))),
+    ]
+    if report["positive"]:
+        pairs = _pair_table(report["pairs_roc_auc"], list(metrics))
+        parts.insert(-1, ("Paired difference of AUROC, row less column", pairs))
+    parts += [
         ("Changed after training", _score_table(report["changed"], classes)),
         ("Runs", markdown_run_table(of_runs)),
         ("Calibration", _calibration_table(report["calibration"])),
@@ -45,37 +52,51 @@ def _design(report):
     return "\n".join([*lines, "", markdown_table(rows, numbers=False)])
 
 
+def _chance(report):
+    lines = f"Guessing by the class frequencies has a macro-F1 of {report['chance']:.3f}."
+    positive = report["positive"]
+    if positive:
+        lines += f" A random ranking has an AUROC of 0.500 and an AUPRC of {positive['share']:.3f}, the share of the "
+        lines += f"positive class, {positive['class']}."
+    return lines
+
+
 def _score_table(metrics, classes):
-    lines = [["", "macro-F1", *classes, "N/A/O mean", "accuracy"]]
+    ranked = RANKING_TITLES if len(classes) == 2 else {}
+    challenge = any(found.get("challenge_f1") is not None for found in metrics.values())
+    columns = [*ranked.values(), "macro-F1", *_f1_titles(classes), *(["N/A/O mean"] if challenge else []), "accuracy"]
+    lines = [["", *columns]]
     for name, found in metrics.items():
-        interval = found["intervals"]["macro_f1"]
-        challenge = found.get("challenge_f1")
-        lines.append(
-            [
-                name,
-                f"{found['macro_f1']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]",
-                *(f"{found['f1'][label]:.3f}" for label in classes),
-                "-" if challenge is None else f"{challenge:.3f}",
-                f"{found['accuracy']:.3f}",
-            ]
-        )
+        cells = [with_interval(found, entry) for entry in (*ranked, "macro_f1")]
+        cells += [f"{found['f1'][label]:.3f}" for label in classes]
+        if challenge:
+            cells.append(f"{found['challenge_f1']:.3f}")
+        lines.append([name, *cells, with_interval(found, "accuracy")])
     return markdown_table(lines)
 
 
+def _f1_titles(classes):
+    """Return what heads the F1 of each class; beside other metrics of a class the name alone would not say it."""
+    return [f"F1 {label}" for label in classes] if len(classes) == 2 else classes
+
+
 def _difference_table(differences, classes):
-    lines = [["", "to", "macro-F1", "verdict", *classes, "Wilcoxon"]]
+    if len(classes) == 2:
+        auroc, *others = RANKING_TITLES.values()
+        header = [auroc, f"verdict on {auroc}", *others, "macro-F1", "verdict on macro-F1"]
+    else:
+        header = ["macro-F1", "verdict"]
+    wilcoxon = "Wilcoxon (macro-F1)" if len(classes) == 2 else "Wilcoxon"
+    lines = [["", "to", *header, *_f1_titles(classes), wilcoxon]]
     for name, found in differences.items():
         test = found.get("wilcoxon") or {"p": None}
-        lines.append(
-            [
-                name,
-                found["to"],
-                _interval(found["macro_f1"]),
-                found["verdict"].partition(":")[0],
-                *(_interval(found["f1"][label]) for label in classes),
-                "-" if test["p"] is None else f"p = {test['p']:.3g}",
-            ]
-        )
+        cells = [_interval(found["macro_f1"]), found["verdict"].partition(":")[0]]
+        if len(classes) == 2:
+            of_rankings = [_interval(found[entry]) for entry in RANKING_TITLES]
+            of_auroc = (found["verdict_roc_auc"] or "-").partition(":")[0]
+            cells = [of_rankings[0], of_auroc, *of_rankings[1:], *cells]
+        cells += [_interval(found["f1"][label]) for label in classes]
+        lines.append([name, found["to"], *cells, "-" if test["p"] is None else f"p = {test['p']:.3g}"])
     reasons = dict.fromkeys(
         found["wilcoxon"]["reason"] for found in differences.values() if found.get("wilcoxon", {}).get("reason")
     )
@@ -109,4 +130,6 @@ def _choice_table(choices):
 
 
 def _interval(found):
+    if found is None:
+        return "-"
     return f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"

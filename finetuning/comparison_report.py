@@ -16,21 +16,25 @@ from transplant.atomic import atomic_path
 from transplant.evaluation.calibration import calibration_bins, calibration_metrics, plot_reliability
 from transplant.evaluation.comparison_plots import plot_history_bands, plot_pretraining_share, plot_subset_share
 from transplant.evaluation.evaluate import evaluate_predictions
+from transplant.evaluation.metrics import positive_class
 from transplant.evaluation.plots import plot_confusion, plot_macro_f1_comparison
 from transplant.evaluation.predictions import write_predictions
+from transplant.evaluation.ranking_plots import plot_ranking
 from transplant.evaluation.report import results_table, write_metrics
 from transplant.evaluation.run_table import run_rows, run_table
+from transplant.evaluation.statistics import paired_auroc
 from transplant.evaluation.training_cost import cost_to_epoch
 
 CORRUPTIONS = {"test_flipped": "polarity flipped", "test_mains": "50 Hz mains added"}
 
 
-def write_report(runs, data, controls, job, log=print, inner_folds=(), design=()):
+def write_report(runs, data, controls, job, log=print, inner_folds=(), design=(), left_out=False):
     """Pool and compare finished runs.
 
     Files: ROW_predictions.csv (mean over the seeds), comparison.json, comparison.md
-    (the page), comparison.png, epochs.png, confusion_ROW.png, reliability_ROW.png, and
-    where there is more than one of them pretraining_share.png and subset_share.png.
+    (the page), comparison.png, epochs.png, confusion_ROW.png, reliability_ROW.png, of
+    two classes ranking.png, and where there is more than one of them
+    pretraining_share.png and subset_share.png.
 
     Args:
         runs: all `Run`s, row by row; what a row is compared to says `finetuning.differences.references`.
@@ -41,6 +45,8 @@ def write_report(runs, data, controls, job, log=print, inner_folds=(), design=()
         inner_folds: the records of each fold, where the runs held out two folds
             each: then each fold's choice of a row is reported too. Defaults to ().
         design: lines that say what was run, for the page. Defaults to none.
+        left_out: whether each run held out a single record or group, which has no scores of its own: the runs
+            of a row are one then, with its pooled scores. Defaults to False.
 
     Returns:
         dict name -> metrics.
@@ -59,6 +65,10 @@ def write_report(runs, data, controls, job, log=print, inner_folds=(), design=()
     log(results_table(list(metrics.items())))
     chance = 1 / len(data.classes)
     log(f"guessing by the class frequencies: macro-F1 {chance:.3f}")
+    positive = positive_class(data.classes)
+    share = float((data.y == 1).mean())
+    if positive:
+        log(f"a random ranking: AUROC 0.500, AUPRC {share:.3f}, the share of {positive}")
     chosen = {row.name: row.names_of_folds() for row in rows if row.of_folds}
     for name, names in chosen.items():
         log(f"{name}: " + ", ".join(f"fold {fold} {choice}" for fold, choice in enumerate(names)))
@@ -66,9 +76,12 @@ def write_report(runs, data, controls, job, log=print, inner_folds=(), design=()
     log("the same, changed after training:")
     log(results_table(list(changed.items())))
     of_runs = [(row.name, [_read_run(run) for run in of_row]) for row, of_row in rows.items()]
+    if left_out:
+        of_runs = [(name, [metrics[name] | _mean_cost(found)]) for name, found in of_runs]
     log("the runs one by one:")
     log(run_table(of_runs))
     first = next(iter(pooled))
+    together = {name: np.concatenate(probabilities) for name, probabilities in pooled.items()}
     reference_of = references(list(rows), controls)
     tests = wilcoxon_tests(rows, dict(of_runs), reference_of)
     differences = paired_differences(pooled, y, groups, data.classes, reference_of, tests, log)
@@ -79,10 +92,12 @@ def write_report(runs, data, controls, job, log=print, inner_folds=(), design=()
         "chosen": chosen,
         "metrics": metrics,
         "chance": chance,
+        "positive": {"class": positive, "share": share} if positive else None,
         "changed": changed,
         "compared_to": first,
         "differences": differences,
         "pairs": all_pairs(pooled, differences, y, groups, data.classes),
+        "pairs_roc_auc": paired_auroc(y, together, data.classes, groups) if positive else None,
         "runs": run_rows(of_runs),
         "calibration": _report_calibration(rows, pooled, data, y, job),
         "choices": choose_rows(rows, data, inner_folds, log) if len(inner_folds) else [],
@@ -90,6 +105,10 @@ def write_report(runs, data, controls, job, log=print, inner_folds=(), design=()
     for name, probabilities in pooled.items():
         _write_row(name, probabilities.mean(axis=0), metrics[name], data, job)
     figures = _plot(rows, metrics, dict(of_runs), data, job)
+    if positive and 0 < share < 1:
+        rankings = [(name, y, probabilities) for name, probabilities in together.items()]
+        plot_ranking(rankings, data.classes, job / "ranking.png", f"{data.dataset}, held-out records")
+        figures.insert(1, "ranking.png")
     figures += [f"{kind}_{row.folder}.png" for row in rows if not row.shuffled for kind in ("confusion", "reliability")]
     write_metrics(job / "comparison.json", report)
     with atomic_path(job / "comparison.md") as temporary:
@@ -119,6 +138,11 @@ def _changed_rows(rows, pooled, data, score):
                 continue
             changed[f"{row.name}, {what}"] = score(held_out(runs, data.record_ids, name))
     return changed
+
+
+def _mean_cost(runs):
+    """Return the mean cost of a row's runs."""
+    return {name: float(np.mean([run[name] for run in runs])) for name in ("epochs_to_best", "cpu_minutes_to_best")}
 
 
 def _read_run(run):

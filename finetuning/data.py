@@ -5,12 +5,17 @@ import itertools
 
 import numpy as np
 
+from finetuning.dataset_options import dataset_values, read_dataset
 from finetuning.preparation import prepare_records
+from finetuning.split_options import PUBLISHED, RANDOM, TEST_SHARE, check_leakage_of, hold_out, units_of, warn_of_random
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.datasets.registry import get_dataset
-from transplant.errors import DataError, OptionError
+from transplant.errors import DataError, OptionError, SplitError, shorten
+from transplant.modules.registry import check_fit
 from transplant.signals.normalization import Normalization, fit_normalization
-from transplant.training.splits import check_disjoint, stratified_folds, stratified_split, stratified_subset
+from transplant.training.balance import balanced_subset
+from transplant.training.fold_option import LEFT_OUT
+from transplant.training.splits import check_disjoint, make_folds, stratified_split, stratified_subset
 
 SYNTHETIC_RECORDS = 200
 SYNTHETIC_TEST_SHARE = 0.25
@@ -25,6 +30,7 @@ class FinetuningData:
         train, validation, test: `LabelledSet`s.
         name: where they come from, for the job's description.
         fingerprint: of the training set as it was given, before splits.
+        leakage: `LeakageReport` of the three, or None where none was asked for.
     """
 
     train: LabelledSet
@@ -32,6 +38,7 @@ class FinetuningData:
     test: LabelledSet | None
     name: str
     fingerprint: str
+    leakage: object = None
 
 
 def load_data(args, log=print):
@@ -42,7 +49,7 @@ def load_data(args, log=print):
         log: function that takes a line.
 
     Returns:
-        `FinetuningData` of sets that share no patient.
+        `FinetuningData` of sets that share no patient, unless `--split random` divides single records.
 
     Raises:
         DataError: a file that cannot be used, or sets that do not fit together.
@@ -60,9 +67,15 @@ def load_data(args, log=print):
         test = whole.select(tested)
     if len(rest) < len(whole):
         train = whole.select(rest)
-    _check_fit(train, validation, test)
+    parts = {"training": train, "validation": validation, "test": test}
+    parts = {name: part for name, part in parts.items() if part is not None}
+    _check_fit(parts, args.split)
+    warn_of_random(args.split, parts, log)
+    leakage = check_leakage_of(parts, log) if args.check_leakage else None
     if args.subset < 1:
         train = train.select(stratified_subset(train.y, args.subset, args.split_seed, train.classes))
+    if args.training_set == "balanced":
+        train = train.select(balanced_subset(train.y, args.split_seed, train.classes))
     if args.shuffle_labels:
         # Of the validation set too: real labels there would choose the epoch that fits them best.
         log("labels of the training and validation sets are shuffled: this run measures chance")
@@ -70,7 +83,7 @@ def load_data(args, log=print):
         train = dataclasses.replace(train, y=rng.permutation(train.y))
         if validation is not None:
             validation = dataclasses.replace(validation, y=rng.permutation(validation.y))
-    return FinetuningData(train, validation, test, name, fingerprint)
+    return FinetuningData(train, validation, test, name, fingerprint, leakage)
 
 
 def divide(data, args, takes_validation=True):
@@ -88,13 +101,19 @@ def divide(data, args, takes_validation=True):
         SplitError: too few records of a class.
     """
     rest, held_out, tested = np.arange(len(data)), np.array([], np.int64), np.array([], np.int64)
+    units = units_of(data, args.split)
     if args.folds:
-        folds = stratified_folds(data.y, data.group_ids, args.folds, args.split_seed, data.classes)
+        folds = make_folds(data.y, units, args.folds, args.split_seed, data.classes)
+        if max(args.fold) >= len(folds):
+            raise SplitError(
+                f"--fold is 0 to {len(folds) - 1} with --folds {args.folds} of {data.dataset}. "
+                f"Received: {max(args.fold)}"
+            )
         tested = np.unique(np.concatenate([folds[fold][1] for fold in args.fold]))
         rest = np.setdiff1d(rest, tested)
     if takes_validation and args.val_size:
         kept, taken = stratified_split(
-            data.y[rest], data.group_ids[rest], args.val_size, args.split_seed, data.record_ids[rest], data.classes
+            data.y[rest], units[rest], args.val_size, args.split_seed, data.record_ids[rest], data.classes
         )
         rest, held_out = rest[kept], rest[taken]
     return rest, held_out, tested
@@ -121,8 +140,23 @@ def check_data_options(args):
     Args:
         args: options of `finetuning.trainer`.
     """
-    if args.train is None and (args.val or args.test or args.folds):
-        raise OptionError("--val, --test and --folds go with --train. Received: no --train")
+    if args.train and args.dataset:
+        raise OptionError("--train is a prepared set, --dataset reads one. Received: both; leave one of them out")
+    if args.train is None and (args.val or args.test):
+        raise OptionError("--val and --test go with --train. Received: no --train")
+    if args.train is None and args.folds and not args.dataset:
+        raise OptionError("--folds goes with --train or --dataset. Received: neither")
+    if args.dataset and args.folds and args.test_size is not None:
+        raise OptionError("--folds takes the test set out of --dataset; leave out --test-size")
+    if not args.dataset:
+        _refuse_dataset_options(args)
+    if args.split == PUBLISHED and (args.folds or args.test_size is not None):
+        raise OptionError(
+            "--split published has a test set of its own. Received: --folds or --test-size too; leave one of them out"
+        )
+    if args.dataset and (shape := get_dataset(args.dataset).shape) and not args.folds and args.length is None:
+        # Where the shape is known, reading the data for nothing can be saved.
+        check_fit(args.arch, (*shape[:-1], 1) if args.channel is not None else shape)
     if (args.fold is None) != (args.folds is None):
         raise OptionError(
             f"--folds and --fold go together. Received: --folds {args.folds}, --fold {args.fold and args.fold[0]}"
@@ -132,10 +166,25 @@ def check_data_options(args):
     if args.test:
         raise OptionError("--folds takes the test set out of --train; leave out --test")
     given = ", ".join(map(str, args.fold))
+    if args.folds in LEFT_OUT:  # how many there are, the data say
+        if min(args.fold) < 0:
+            raise OptionError(f"--fold counts from 0. Received: {given}")
+        return
     if not all(0 <= fold < args.folds for fold in args.fold):
         raise OptionError(f"--fold is 0 to {args.folds - 1} with --folds {args.folds}. Received: {given}")
     if len(set(args.fold)) == args.folds:
         raise OptionError(f"--fold {given} leaves nothing of --folds {args.folds} to train on; leave one out")
+
+
+def _refuse_dataset_options(args):
+    given = [flag for flag, value in dataset_values(args).items() if value is not None]
+    given += ["--skip-bad"] * args.skip_bad
+    if args.test_size is not None:
+        given.append("--test-size")
+    if args.split == PUBLISHED:
+        given.append("--split published")
+    if given:
+        raise OptionError(f"{', '.join(given)} go with --dataset. Received: no --dataset; name one, or leave them out")
 
 
 def coarse_validation(validation):
@@ -158,6 +207,17 @@ def _load_sets(args, log):
         loaded = LabelledSet.load(path)
         return loaded if args.channel is None else loaded.select_lead(args.channel)
 
+    if args.dataset:
+        skipped = [] if args.skip_bad else None
+        whole, _ = read_dataset(args, args.seed, skipped)
+        if skipped:
+            log(f"skipped {len(skipped)} records: {shorten(f'{bad.name} ({bad.reason})' for bad in skipped)}")
+        if args.channel is not None:
+            whole = dataclasses.replace(whole, data=whole.data.select_lead(args.channel))
+        if args.folds or args.test_size == 0:
+            return whole.data, None, None
+        train, test = hold_out(whole, args.test_size or TEST_SHARE, args.split, args.split_seed)
+        return train, None, test
     if args.train is None:
         log("no data given: fine-tuning on the embedded synthetic records (not evidence)")
         everything = synthetic_set(args.seed)
@@ -180,20 +240,20 @@ def synthetic_set(seed, n_records=SYNTHETIC_RECORDS, **preparation):
     )
 
 
-def _check_fit(train, validation, test):
-    """Refuse sets of another kind than the training set, and shared patients."""
-    for other in (validation, test):
-        if other is None:
-            continue
-        for what in ("classes", "leads", "sampling_rate_hz", "length", "label_version", "is_standardised"):
+def _check_fit(parts, split):
+    """Refuse sets of another kind than the training set, and shared patients unless the split is random."""
+    train = parts["training"]
+    for other in parts.values():
+        kind = ("classes", "leads", "indicators", "sampling_rate_hz", "input_shape", "unit", "label_version")
+        for what in (*kind, "is_standardised"):
             if getattr(other, what) != getattr(train, what):
                 raise DataError(
                     f"the sets of a run have the same {what}. Received: {getattr(train, what)} for training and "
                     f"{getattr(other, what)} in {other.dataset}; prepare them together"
                 )
-    parts = {"training": train, "validation": validation, "test": test}
-    for first, second in itertools.combinations((name for name in parts if parts[name] is not None), 2):
-        check_disjoint(parts[first].group_ids, parts[second].group_ids, (first, second))
+    for first, second in itertools.combinations(parts, 2):
+        if split != RANDOM:
+            check_disjoint(parts[first].group_ids, parts[second].group_ids, (first, second))
         check_disjoint(parts[first].record_ids, parts[second].record_ids, (first, second), "record")
 
 
@@ -224,12 +284,15 @@ def choose_normalization(mode, train):
     if train.is_standardised:
         if mode != "train":
             raise OptionError(
-                f"--normalization {mode} needs values in millivolts. Received: a set that its writer standardised; "
+                f"--normalization {mode} needs values as recorded. Received: a set that its writer standardised; "
                 "prepare the records with finetuning.prepare, or leave the option out"
             )
         return train.normalization
     if mode == "train":
-        return fit_normalization(train.x, train.lengths)
+        if len(train.indicators) == len(train.leads):
+            return Normalization.none(len(train.leads))
+        untouched = [column for column, name in enumerate(train.leads) if name in set(train.indicators)]
+        return fit_normalization(train.x, train.lengths, untouched)
     if mode == "paper":
         return get_dataset(train.dataset).paper_normalization(len(train.leads))
     return Normalization.none(len(train.leads))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from transplant.evaluation.paired_test import wilcoxon_signed_rank
+from transplant.evaluation.report import RANKING_TITLES
 from transplant.evaluation.statistics import paired_bootstrap, verdict
 
 
@@ -68,17 +69,21 @@ def paired_differences(pooled, y, groups, classes, reference_of, tests, log):
         log: function that takes a line.
 
     Returns:
-        dict row name -> what `paired_bootstrap` returns, with `to`, `verdict` and, where there is one, `wilcoxon`.
+        dict row name -> what `paired_bootstrap` returns, with `to`, `verdict` (on macro-F1), `verdict_roc_auc` (on
+        AUROC; None unless there are two classes) and, where there is one, `wilcoxon`.
     """
     found = {}
     for name, reference in reference_of.items():
         a, b = (np.concatenate(pooled[row]) for row in (reference, name))
         one = paired_bootstrap(y, a, b, classes, groups)
         macro = one["macro_f1"]
+        auroc = one["roc_auc"]
         one |= {"to": reference, "verdict": verdict(macro["low"], macro["high"])}
+        one["verdict_roc_auc"] = auroc and verdict(auroc["low"], auroc["high"])
         log(f"{name} against {reference}: macro-F1 {macro['difference']:+.3f}, {one['verdict']}")
-        for label, of_class in one["f1"].items():
-            log(f"    {label}: {of_class['difference']:+.3f} [{of_class['low']:+.3f}, {of_class['high']:+.3f}]")
+        for label, part in ({title: one[entry] for entry, title in RANKING_TITLES.items()} | one["f1"]).items():
+            if part is not None:
+                log(f"    {label}: {part['difference']:+.3f} [{part['low']:+.3f}, {part['high']:+.3f}]")
         if name in tests:
             one["wilcoxon"] = tests[name]
             if tests[name]["p"] is not None:
@@ -103,6 +108,6 @@ def all_pairs(pooled, differences, y, groups, classes):
         for other in list(together)[:place]:
             found = differences[name]
             if found["to"] != other:
-                found = paired_bootstrap(y, together[other], together[name], classes, groups)
+                found = paired_bootstrap(y, together[other], together[name], classes, groups, rankings=False)
             pairs[name][other] = found["macro_f1"]
     return pairs

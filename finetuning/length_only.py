@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from transplant.training.splits import stratified_folds
-
 
 def length_only_probabilities(lengths, y, n_classes, parts):
     """Return the held-out probabilities of a decision tree on the records' lengths.
@@ -30,10 +28,9 @@ def length_only_probabilities(lengths, y, n_classes, parts):
     return probabilities
 
 
-def of_folds(data, n_folds, split_seed):
-    """Return `length_only_probabilities` over the folds of a `LabelledSet`."""
-    parts = stratified_folds(data.y, data.group_ids, n_folds, split_seed)
-    return length_only_probabilities(data.lengths, data.y, len(data.classes), parts)
+def of_folds(data, folds):
+    """Return `length_only_probabilities` over the (training, held-out) rows of a `LabelledSet`'s folds."""
+    return length_only_probabilities(data.lengths, data.y, len(data.classes), folds)
 
 
 def of_test_set(train, test):

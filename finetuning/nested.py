@@ -10,12 +10,12 @@ from transplant.errors import OptionError
 from transplant.training.job import read_config
 
 
-def chosen_row(job, folds, split_seed, fingerprint):
+def chosen_row(job, folds, split_seed, split, fingerprint):
     """Return the `Row` that is run on each fold as the inner folds of an earlier comparison chose for it.
 
     Args:
         job: folder of a finished comparison with `--inner-folds`.
-        folds, split_seed: of the comparison that the row joins.
+        folds, split_seed, split: of the comparison that the row joins.
         fingerprint: of its records.
 
     Raises:
@@ -32,6 +32,7 @@ def chosen_row(job, folds, split_seed, fingerprint):
     pairs = [
         ("--folds", theirs["folds"], folds),
         ("--split-seed", theirs["split_seed"], split_seed),
+        ("--split", theirs.get("split", "group"), split),
         ("records", theirs["fingerprints"]["data"], fingerprint),
     ]
     different = [f"{what} {there}, now {here}" for what, there, here in pairs if there != here]

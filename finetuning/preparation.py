@@ -2,14 +2,11 @@
 
 import numpy as np
 
+from finetuning.dataset_options import PAPER_LENGTH, PAPER_RATE_HZ
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.datasets.record_source import Skipped
 from transplant.errors import DataError
 from transplant.signals.resample import resample
-from transplant.training.splits import check_disjoint, stratified_split
-
-PAPER_LENGTH = 16384
-PAPER_RATE_HZ = 250.0
 
 
 def fit_length(signal, length):
@@ -94,25 +91,6 @@ def prepare_records(
         dataset=dataset,
         label_version=label_version,
     )
-
-
-def split_set(labelled_set, test_size, seed):
-    """Return (train, test) sets that share no patient, each class in its proportion.
-
-    Raises:
-        SplitError: if a class has too few records or patients.
-    """
-    rest, held_out = stratified_split(
-        labelled_set.y,
-        labelled_set.group_ids,
-        test_size,
-        seed,
-        labelled_set.record_ids,
-        labelled_set.classes,
-    )
-    train, test = labelled_set.select(rest), labelled_set.select(held_out)
-    check_disjoint(train.group_ids, test.group_ids)
-    return train, test
 
 
 def _prepare(record, classes, leads, length, rate_hz):

@@ -1,68 +1,59 @@
-"""Prepare a labelled data set for fine-tuning.
-
-python -m finetuning.prepare --dataset challenge2017 --out-dir D
-python -m finetuning.prepare --dataset challenge2017 --source DIR --out-dir D
-"""
+"""Prepare a labelled data set: `python -m finetuning.prepare --dataset NAME --source DIR --out-dir D`."""
 
 import contextlib
 import json
 import pathlib
 import sys
 
-from transplant.datasets.registry import DATASETS, get_dataset
-from transplant.errors import DataError, OptionError
-from transplant.training.command_line import (
-    add_download_flags,
-    make_parser,
-    positive_int,
-    run,
-    sampling_rate,
-    seed,
-    share,
+from finetuning.dataset_options import add_dataset_flags, read_dataset
+from finetuning.split_options import (
+    PUBLISHED,
+    RANDOM,
+    TEST_SHARE,
+    add_split_flag,
+    check_leakage_of,
+    hold_out,
+    warn_of_random,
 )
+from transplant.datasets.registry import get_dataset
+from transplant.errors import DataError, OptionError
+from transplant.modules.registry import ARCHITECTURES
+from transplant.training.command_line import add_download_flags, fraction_or_count, make_parser, run, seed
 
 _DESCRIPTION = """\
-Prepare a labelled data set for fine-tuning: read, resample, pad or cut, split.
+Prepare a labelled data set for fine-tuning: read, bring to one shape, split.
 
-Whole records are resampled to --rate with an anti-aliasing filter; shorter ones
+  python -m finetuning.prepare --dataset challenge2017 --out-dir D
+  python -m finetuning.prepare --dataset physionet2012 --source DIR --out-dir D
+  python -m finetuning.prepare --dataset medical_mnist --source DIR --out-dir D --test-size 16954
+
+ECG records are resampled to --rate with an anti-aliasing filter; shorter ones
 are padded on the left with zeros, of longer ones the last --length samples are
-kept. The result stays in millivolts: the trainer standardises it, with numbers
-from its training part only. A split keeps every patient whole.
+kept. Values stay as they were recorded: the trainer standardises them, with
+numbers from its training part only. A split keeps every patient, or recording,
+whole.
 
 Without --source the files of challenge2017 are downloaded from PhysioNet and
 verified against its checksums. Interrupted? Run the same command again: what
 was fetched is kept.
 """
 _FILES = ("all.npz", "train.npz", "test.npz", "prepare.json")
-_DEFAULT_COUNT = 200
 _SHOWN = 20
 
 
 def build_parser():
     """Return the command's parser."""
     parser = make_parser("python -m finetuning.prepare", _DESCRIPTION)
-    data = parser.add_argument_group("data")
-    data.add_argument("--dataset", choices=tuple(DATASETS), required=True, help="which data set to read")
-    data.add_argument("--source", metavar="DIR", help="folder of the data set; default: download it")
+    data = add_dataset_flags(parser, required=True)
     add_download_flags(data, "--out-dir")
-    data.add_argument(
-        "--label-version", choices=("v1", "v2", "v3"), help="label version of challenge2017; v2 if not given"
-    )
-    data.add_argument("--records", metavar="FILE", help="file that lists the records to use; all if not given")
-    data.add_argument(
-        "--records-count",
-        type=positive_int,
-        metavar="N",
-        help=f"synthetic records to make; {_DEFAULT_COUNT} if not given",
-    )
-    data.add_argument("--skip-bad", action="store_true", help="leave out records that cannot be used, and list them")
-    shape = parser.add_argument_group("prepared records")
-    shape.add_argument("--length", type=positive_int, default=16384, help="samples of a prepared record")
-    shape.add_argument("--rate", type=sampling_rate, default=250.0, help="sampling rate of a prepared record, Hz")
     split = parser.add_argument_group("split")
     split.add_argument(
-        "--test-size", type=share, default=0.2, help="share of the records held out as test; 0: no split"
+        "--test-size",
+        type=fraction_or_count,
+        metavar="S",
+        help=f"share of the records held out as test, or their number; 0: no split; {TEST_SHARE} if not given",
     )
+    add_split_flag(split)
     split.add_argument("--seed", type=seed, default=2024, help="of the split, and of synthetic records")
     output = parser.add_argument_group("output")
     output.add_argument("--out-dir", metavar="D", required=True, help="folder for the .npz files and prepare.json")
@@ -79,33 +70,25 @@ def prepare(args):
     Raises:
         TransplantError: if options or data cannot be used; nothing is written then.
     """
-    from finetuning.preparation import prepare_records, split_set
-    from transplant.training.progress import Progress
-
-    spec = get_dataset(args.dataset)
     out_dir = pathlib.Path(args.out_dir)
     _check_out_dir(out_dir, args.overwrite)
     if args.source and (args.download_dir or args.mirror):
         raise OptionError("--download-dir and --mirror are for downloads. Received: --source too; leave them out")
+    if args.split == PUBLISHED and args.test_size is not None:
+        raise OptionError(
+            "--split published has a test set of its own. Received: --test-size too; leave one of them out"
+        )
     skipped = [] if args.skip_bad else None
-    source = _open(spec, args, skipped)
-    progress = Progress(len(source), "records")
-    whole = prepare_records(
-        source,
-        spec.classes,
-        args.length,
-        args.rate,
-        spec.name,
-        source.label_version,
-        skipped,
-        progress.step,
-    )
-    parts = {"all": whole}
-    if args.test_size:
-        train, test = split_set(whole, args.test_size, args.seed)
+    whole, label_file = read_dataset(args, args.seed, skipped, lambda spec: _download(spec, args))
+    parts = {"all": whole.data}
+    if args.test_size != 0:
+        train, test = hold_out(whole, args.test_size or TEST_SHARE, args.split, args.seed)
         parts = {"train": train, "test": test}
-    _write(out_dir, parts, _description(args, source, parts, skipped or []))
-    _report(out_dir, parts, skipped or [])
+        warn_of_random(args.split, parts)
+    if args.check_leakage:
+        check_leakage_of(parts)
+    _write(out_dir, parts, _description(args, whole.data, label_file, parts, skipped or []))
+    _report(out_dir, parts, skipped or [], args)
     return parts
 
 
@@ -125,25 +108,6 @@ def _check_out_dir(out_dir, overwrite):
         )
 
 
-def _open(spec, args, skipped):
-    """Return the data set's `RecordSource`, refusing options that it does not have."""
-    if not spec.needs_source:
-        given = [
-            f"--{name}"
-            for name in ("source", "download-dir", "mirror", "label-version", "records")
-            if getattr(args, name.replace("-", "_"))
-        ]
-        if given:
-            raise OptionError(f"--dataset {spec.name} reads no files. Received: {', '.join(given)}; leave it out")
-        print(f"synthetic records, seed {args.seed}: not evidence")
-        return spec.open(args.records_count or _DEFAULT_COUNT, args.seed)
-    if args.records_count is not None:
-        raise OptionError(
-            f"--records-count is for --dataset synthetic. Received: --dataset {spec.name}; name records with --records"
-        )
-    return spec.open(args.source or _download(spec, args), args.label_version, args.records, skipped)
-
-
 def _download(spec, args):
     """Return the folder of the data set's files, fetched where they are not there."""
     from transplant.datasets.download import DOWNLOADERS, download_folder
@@ -154,7 +118,7 @@ def _download(spec, args):
     return DOWNLOADERS[spec.name](folder, args.mirror)
 
 
-def _description(args, source, parts, skipped):
+def _description(args, data, label_file, parts, skipped):
     import platform
 
     import numpy
@@ -165,10 +129,13 @@ def _description(args, source, parts, skipped):
     return {
         "command": "finetuning.prepare",
         "options": {name: value for name, value in sorted(vars(args).items())},
-        "dataset": source.name,
-        "label_version": source.label_version,
-        "label_file": str(getattr(source, "label_file", "")) or None,
-        "rules": "resample_poly on whole records, zeros on the left or the last samples, millivolts",
+        "dataset": data.dataset,
+        "label_version": data.label_version,
+        "label_file": label_file and str(label_file),
+        "shape": list(data.input_shape),
+        "sampling_rate_hz": data.sampling_rate_hz,
+        "unit": data.unit,
+        "notes": list(data.notes),
         "parts": {
             name: {
                 "file": f"{name}.npz",
@@ -215,7 +182,7 @@ def _write(out_dir, parts, description):
         ) from error
 
 
-def _report(out_dir, parts, skipped):
+def _report(out_dir, parts, skipped, args):
     for name, part in parts.items():
         print(f"{out_dir / name}.npz: {part}; fingerprint {part.fingerprint()}")
     print(f"{out_dir / 'prepare.json'}: options, versions, counts, skipped records")
@@ -233,9 +200,22 @@ def _report(out_dir, parts, skipped):
         if len(present) < 2:
             print(f"{name} has records of {', '.join(present)} alone: a classifier needs two classes or more")
     if "train" in parts:
-        print(f"next: python -m finetuning.trainer --train {out_dir}/train.npz --test {out_dir}/test.npz")
+        random = " --split random" if args.split == RANDOM else ""
+        arch = _networks(parts["train"])[:1]
+        arch = f" --arch {arch[0]}" if arch else ""
+        print(f"next: python -m finetuning.trainer --train {out_dir}/train.npz --test {out_dir}/test.npz{arch}{random}")
     else:
-        print(f"next: python -m finetuning.compare --train {out_dir}/all.npz --init random W --job-dir J")
+        archs = _networks(parts["all"])
+        with_what = f"random --arch {' '.join(archs)}" if archs else "random W"
+        print(f"next: python -m finetuning.compare --train {out_dir}/all.npz --init {with_what} --job-dir J")
+
+
+def _networks(data):
+    """Return two plain networks to begin with, or none for ECGs, which the default network is for."""
+    if not get_dataset(data.dataset).is_whole:
+        return []
+    fitting = [entry.name for entry in ARCHITECTURES.values() if entry.is_plain and not entry.misfit(data.input_shape)]
+    return fitting[:2]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Named sets of training options: the paper's, and ours."""
+"""Named sets of training options: the paper's, ours, and a plain one for plain networks."""
 
-PAPER, BEST = "paper", "best"
+from transplant.modules.registry import get_architecture
+
+PAPER, BEST, PLAIN = "paper", "best", "plain"
 
 FEWEST_EPOCHS, MOST_EPOCHS = 20, 200
 FEWEST_STEPS = 600  # of 150 records; a third of them scored less (RESULTS.md)
@@ -12,6 +14,7 @@ RECIPES = {
     PAPER: {
         "epochs": 200,
         "batch_size": 128,
+        "optimizer": "adam",
         "learning_rate": 1e-3,
         "schedule": "constant",
         "warmup_steps": 0,
@@ -35,6 +38,7 @@ RECIPES = {
     BEST: {
         "epochs": None,  # `enough_epochs`
         "batch_size": 16,
+        "optimizer": "adam",
         "learning_rate": 1e-3,
         "schedule": "cosine",
         "warmup_steps": None,  # a twentieth of the run
@@ -56,6 +60,27 @@ RECIPES = {
         "by_length": True,
     },
 }
+# Nothing but Adam as in the paper's, for the plain networks and for data that are no ECG.
+RECIPES[PLAIN] = RECIPES[PAPER] | {
+    "epochs": 50,
+    "batch_size": 64,
+    "val_metric": None,  # `default_metric`
+    "patience": 10,
+}
+
+
+def default_recipe(arch):
+    """Return the recipe of a network where none is asked for: `best` for the ResNets, `plain` for the plain networks.
+
+    Args:
+        arch: a key of `transplant.modules.registry.ARCHITECTURES`.
+    """
+    return PLAIN if get_architecture(arch).is_plain else BEST
+
+
+def default_metric(n_classes):
+    """Return what chooses the best weights where nothing says it: AUROC of two classes, macro-F1 of more."""
+    return "auc" if n_classes == 2 else "f1"
 
 
 def enough_epochs(steps_per_epoch):

@@ -4,8 +4,8 @@ import dataclasses
 import itertools
 import re
 
-from finetuning.starts import Start
-from finetuning.variants import Variant
+from finetuning.starts import RANDOM, Start
+from finetuning.variants import Variant, default_variants
 from transplant.errors import OptionError
 from transplant.modules.registry import FUSION, get_architecture
 
@@ -72,7 +72,7 @@ def expand_rows(starts, archs, variants, subsets):
     Args:
         starts: `Start`s.
         archs: networks.
-        variants: `Variant`s of recipes.
+        variants: `Variant`s of recipes; none for the default of each network.
         subsets: shares of the records.
 
     Raises:
@@ -90,9 +90,20 @@ def expand_rows(starts, archs, variants, subsets):
                 f"{start.name}: these weights serve --arch {' or '.join(sorted(fitting, key=lambda a: a == FUSION))}. "
                 f"Received: --arch {' '.join(archs)}; add that network, or leave the weights out"
             )
-        for arch, variant, subset in itertools.product(chosen, variants, subsets):
-            parts = [start.name, arch if len(archs) > 1 else "", variant.name if len(variants) > 1 else ""]
-            parts.append(f"{subset:.0%}" if len(subsets) > 1 else "")
+        combinations = [
+            (arch, variant, subset)
+            for arch in chosen
+            for variant, subset in itertools.product(variants or default_variants(arch), subsets)
+        ]
+        for arch, variant, subset in combinations:
+            # One start that says nothing of itself is no part of the names.
+            only = len(starts) == 1 and len(archs) > 1 and start.name == RANDOM
+            parts = [
+                "" if only else start.name,
+                arch if len(archs) > 1 else "",
+                variant.name if len(variants) > 1 else "",
+                f"{subset:.0%}" if len(subsets) > 1 else "",
+            ]
             rows.append(Row(" ".join(filter(None, parts)), start, arch, variant, subset))
     folders = [row.folder for row in rows]
     if len(set(folders)) < len(folders) or any(not folder.strip(".") for folder in folders):

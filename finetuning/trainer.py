@@ -3,7 +3,9 @@
 import argparse
 import sys
 
-from finetuning.recipes import BEST, RECIPES
+from finetuning.dataset_options import add_dataset_flags
+from finetuning.recipes import RECIPES, default_recipe
+from finetuning.split_options import add_split_flag
 from transplant.augmentation.augmentation import TRANSFORMS
 from transplant.modules.registry import ARCHITECTURES
 from transplant.training.class_weights import CLASS_WEIGHTS
@@ -12,6 +14,7 @@ from transplant.training.command_line import (
     add_run_flags,
     add_spectrogram_flags,
     fraction,
+    fraction_or_count,
     make_parser,
     non_negative_float,
     non_negative_int,
@@ -20,20 +23,27 @@ from transplant.training.command_line import (
     seed,
     share,
 )
+from transplant.training.fold_option import parse_folds
 
 DESCRIPTION = """\
-Train a classifier of whole ECG records, from random weights or from a
+Train a classifier of whole records, from random weights or from a
 pretrained backbone, keep its best weights by the validation metric, and report.
 
   python -m finetuning.trainer --weights-file                   # newest pretraining job, embedded records
   python -m finetuning.trainer --train D/train.npz --test D/test.npz --weights-file W
   python -m finetuning.trainer --train D/train.npz --test D/test.npz --weights-file W --recipe paper
+  python -m finetuning.trainer --dataset digits --arch mlp-512  # a data set by name, a plain network
 
 Leave out --weights-file for random weights. Interrupted? Add --resume and
 --job-dir to the same command: it ends with the same numbers."""
 
 NEWEST = "newest"
-METRICS = ("loss", "acc", "f1", "auc")
+DEFAULT_ARCH = "resnet18"
+METRICS = ("loss", "acc", "f1", "auc", "auprc")
+
+
+def _networks():
+    return "network: " + "; ".join(f"{entry.name}: {entry.description}" for entry in ARCHITECTURES.values())
 
 
 def build_parser():
@@ -48,12 +58,30 @@ def build_parser():
     data.add_argument(
         "--val-size", type=share, default=0.0625, metavar="S", help="share taken for validation; 0 for none"
     )
-    data.add_argument("--folds", type=positive_int, metavar="K", help="test on one of K stratified folds of --train")
+    data.add_argument(
+        "--test-size",
+        type=fraction_or_count,
+        metavar="S",
+        help="share of the records of --dataset that is held out as test, or their number; 0.2 if not given",
+    )
+    data.add_argument(
+        "--folds",
+        type=parse_folds,
+        metavar="K",
+        help="test on one of K stratified folds, on single records (loo), or on single groups (logo)",
+    )
     data.add_argument(
         "--fold", nargs="+", type=int, metavar="I", help="which fold, or folds, from 0; goes with --folds"
     )
     data.add_argument("--split-seed", type=seed, default=2024, help="seed of folds, validation split and subset")
     data.add_argument("--subset", type=fraction, default=1.0, metavar="S", help="share of the training set to use")
+    data.add_argument(
+        "--training-set",
+        choices=("natural", "balanced"),
+        default="natural",
+        help="train on all records, or on as many of every class as the rarest has; validation and test stay natural",
+    )
+    add_split_flag(data)
     data.add_argument("--channel", metavar="LEAD", help="use one lead of several, by name or column")
     data.add_argument(
         "--shuffle-labels", action="store_true", help="control run: training and validation labels are permuted"
@@ -76,15 +104,15 @@ def build_parser():
     model.add_argument(
         "--second-weights-file", metavar="W", help="of --arch fusion: the pretrained backbone of the other branch"
     )
-    model.add_argument("--arch", choices=tuple(ARCHITECTURES), default="resnet18", help="network")
+    model.add_argument("--arch", choices=tuple(ARCHITECTURES), default=DEFAULT_ARCH, metavar="NAME", help=_networks())
     model.add_argument("--stages", type=positive_int, metavar="N", help="first N stages of it; default: all")
     add_spectrogram_flags(model)
     training = parser.add_argument_group("training")
     training.add_argument(
         "--recipe",
         choices=tuple(RECIPES),
-        default=BEST,
-        help="defaults of all options marked [recipe]: `paper` those of Weimann and Conrad (2021), `best` ours",
+        help="defaults of all options marked [recipe]: `paper` those of Weimann and Conrad (2021), `best` ours for the "
+        "ResNets, `plain` for the plain networks; default: best or plain, by --arch",
     )
     training.add_argument(
         "--epochs",
@@ -102,6 +130,12 @@ def build_parser():
         help="epochs without improvement before stopping; `best` has none [recipe]",
     )
     add_run_flags(training)
+    training.add_argument(
+        "--xla",
+        action=argparse.BooleanOptionalAction,
+        help="compile the training step with XLA; default: on a GPU. On a CPU a small recurrent network with small "
+        "batches may train twice as fast, and dropout takes many times as long",
+    )
     training.add_argument("--seed", type=seed, default=2024, help="seed of initial weights and order of records")
     training.add_argument("--job-dir", metavar="J", help="folder of the results; default: jobs/finetuning/ARCH-NNN")
     training.add_argument("--resume", action="store_true", help="go on with the job in --job-dir")
@@ -111,6 +145,7 @@ def build_parser():
         help="predict the test records upside down and with 50 Hz mains too: test_flipped_, test_mains_predictions.csv",
     )
     training.add_argument("--verbose", action="store_true", help="print the network layer by layer")
+    add_dataset_flags(parser, required=False)
     _add_ingredients(parser)
     add_optimizer_flags(parser.add_argument_group("optimiser [recipe]"))
     return parser
@@ -174,20 +209,26 @@ def parse(argv=None, prog=None):
         prog: who speaks where they are wrong, without the usage. Defaults to this command, with it.
     """
     choice = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    choice.add_argument("--recipe", choices=tuple(RECIPES), default=BEST)
+    choice.add_argument("--recipe")
+    choice.add_argument("--arch", default=DEFAULT_ARCH)
     parser = build_parser()
     if prog:
         parser.prog, parser.usage = prog, argparse.SUPPRESS
-    parser.set_defaults(**RECIPES[choice.parse_known_args(argv)[0].recipe])
+    chosen = choice.parse_known_args(argv)[0]
+    # Names that do not exist are refused by the parser itself, with its usage.
+    recipe = chosen.recipe or default_recipe(chosen.arch if chosen.arch in ARCHITECTURES else DEFAULT_ARCH)
+    parser.set_defaults(recipe=recipe, **RECIPES.get(recipe, {}))
     return parser.parse_args(argv)
 
 
 def finetune(args):
     """Run the fine-tuning that the parsed options describe; return the job folder."""
     from finetuning.data import check_data_options
+    from finetuning.ingredients import check_ingredients
     from transplant.training.job import job_folder
     from transplant.training.quiet_start import start_tensorflow
 
+    check_ingredients(args)
     check_data_options(args)
     start_tensorflow()
     from finetuning.training import run_finetuning

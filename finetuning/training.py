@@ -8,14 +8,18 @@ import pandas as pd
 
 from finetuning.batches import epoch_batches, feature_batches
 from finetuning.data import choose_normalization, coarse_validation, load_data
+from finetuning.feature_regression import run_feature_regression
 from finetuning.frozen import head_alone
-from finetuning.recipes import FEWEST_EPOCHS, departures, enough_epochs
+from finetuning.ingredients import check_branches, check_ingredients
+from finetuning.recipes import FEWEST_EPOCHS, default_metric, departures, enough_epochs
 from finetuning.results import check_mains, write_results, write_spoilt_predictions
+from transplant.atomic import write_json
 from transplant.augmentation.augmentation import Augmentation
 from transplant.errors import OptionError
+from transplant.evaluation.complexity_counts import complexity_of
 from transplant.evaluation.plots import plot_learning_curves
 from transplant.modules.classifier import build_classifier
-from transplant.modules.registry import FUSION, PREFIXES, choose_spectrogram, get_architecture
+from transplant.modules.registry import FUSION, PREFIXES, check_fit, choose_spectrogram, get_architecture
 from transplant.training.backbone_rates import BackboneRates
 from transplant.training.checkpoint import checkpoint_folders
 from transplant.training.class_weights import class_weights
@@ -45,15 +49,25 @@ def run_finetuning(args, job, log=print):
     strategy = training_strategy(args.devices)
     check_batch_size(strategy, args.batch_size)
     spectrogram = choose_spectrogram(args.arch, args.spectrogram, args.bins)
-    augmentation = _check_ingredients(args)
+    check_ingredients(args)
+    if args.second_weights_file:
+        check_branches(args.weights_file, args.second_weights_file)
+    augmentation = Augmentation.parse(args.augment)
     log(f"recipe: {args.recipe}{_departures(args)}")
     data = load_data(args, log)
+    check_fit(args.arch, data.train.input_shape)
+    args.val_metric = args.val_metric or default_metric(len(data.train.classes))
     stop_metric = args.early_stop_metric or args.val_metric
     if data.validation is None:
         for metric in (args.val_metric, stop_metric):
             if monitored_column(metric, False) is None:
-                raise OptionError(f"metric {metric} needs a validation set. Received: none; set --val or --val-size")
-    augmentation.check(data.train.sampling_rate_hz)
+                raise OptionError(
+                    f"metric {metric} needs a validation set. Received: none; set --val or --val-size, or choose "
+                    "--val-metric loss"
+                )
+    if augmentation:
+        _check_has_time(data.train)
+        augmentation.check(data.train.sampling_rate_hz)
     if args.robustness:
         check_mains(data.train.sampling_rate_hz)
     normalization = choose_normalization(args.normalization, data.train)
@@ -66,6 +80,12 @@ def run_finetuning(args, job, log=print):
     log(f"normalisation: {normalization}")
     if spectrogram:
         log(f"spectrogram: {spectrogram}")
+    if data.leakage:
+        write_json(job / "leakage.json", data.leakage.to_dict())
+    if not get_architecture(args.arch).is_network:
+        if args.robustness:
+            log(f"{args.arch}: no predictions of spoilt records")
+        return run_feature_regression(data, job, args.val_metric, log)
 
     initial_weights = [path for path in (args.weights_file, args.second_weights_file) if path]
     description = _describe(args, data, normalization, spectrogram, initial_weights)
@@ -82,12 +102,14 @@ def run_finetuning(args, job, log=print):
                 spectrogram=spectrogram,
                 padding_aware=args.padding_aware,
                 dropout=args.dropout,
+                input_shape=data.train.input_shape,
             )
 
     steps_per_epoch = -(-len(data.train) // args.batch_size)
     if args.epochs is None:
         # The embedded records are a first look, which is to be short.
-        args.epochs = enough_epochs(steps_per_epoch) if args.train else FEWEST_EPOCHS
+        embedded = not args.train and args.dataset in (None, "synthetic")
+        args.epochs = FEWEST_EPOCHS if embedded else enough_epochs(steps_per_epoch)
         log(f"epochs: {args.epochs} of {steps_per_epoch} steps; --epochs sets another number")
     if args.warmup_steps is None:
         args.warmup_steps = args.epochs * steps_per_epoch // 20
@@ -97,6 +119,9 @@ def run_finetuning(args, job, log=print):
         model.get_layer("backbone").trainable = not args.freeze_backbone
         _compile(model, args, settings, data.train, steps_per_epoch, description)
     log(f"# model parameters: {model.count_params():,}")
+    costs = complexity_of(model, data.train.input_shape)
+    write_json(job / "complexity.json", costs.to_dict())
+    log(f"# multiply-adds of a record: {costs.totals['multiply_adds']:,}; complexity.json has every layer")
     if args.verbose:
         model.summary(expand_nested=True)
     if not initial_weights:
@@ -159,7 +184,11 @@ def run_finetuning(args, job, log=print):
     log(f"best epoch {state.best_epoch} by {args.val_metric}: {state.best_score:.4f}")
     if args.robustness and data.test is not None:
         write_spoilt_predictions(best, data.test, normalization, args.batch_size, job)
-    return write_results(best, data, normalization, args.batch_size, job, state, args.val_metric, log)
+
+    def predict(part):
+        return predict_probabilities(best, part.standardized(normalization), args.batch_size)
+
+    return write_results(predict, data, job, state, args.val_metric, log)
 
 
 def _describe(args, data, normalization, spectrogram, initial_weights):
@@ -199,35 +228,17 @@ def _compile(model, args, settings, train, steps_per_epoch, description):
         build_optimizer(settings, args.epochs * steps_per_epoch, rate_of=rates.rate_of(description.stages)),
         classifier_loss(weights, args.focal_gamma, args.label_smoothing),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="acc")],
+        jit_compile="auto" if args.xla is None else args.xla,  # Keras' choice is XLA on a GPU
     )
 
 
-def _check_ingredients(args):
-    """Refuse ingredients that do not go together; return the `Augmentation`."""
-    if args.by_length and not args.padding_aware:
+def _check_has_time(train):
+    """Refuse augmentation, which is made for signals, on anything else."""
+    if train.sampling_rate_hz is None or train.sampling_rate_hz < 1 or train.x.ndim != 3:
         raise OptionError(
-            "--by-length takes away padding that a network without --padding-aware sees. Received: --no-padding-aware; "
-            "add --no-by-length"
+            f"--augment is for signals sampled once a second or more often. Received: {train.dataset}; give "
+            "--augment none, or --recipe plain"
         )
-    if args.second_weights_file and (args.arch != FUSION or not args.weights_file):
-        raise OptionError(
-            f"--second-weights-file stands beside --weights-file, with --arch {FUSION}. Received: --arch {args.arch}, "
-            f"--weights-file {args.weights_file or 'none'}"
-        )
-    if args.second_weights_file:
-        branches = [
-            read_weights(path).description.architecture for path in (args.weights_file, args.second_weights_file)
-        ]
-        if branches[0] == branches[1]:
-            raise OptionError(
-                f"--weights-file and --second-weights-file start one branch each. Received: two of {branches[0]}; "
-                "give one of the 1-D and one of the 2-D network"
-            )
-    if args.freeze_backbone and (not args.weights_file or (args.arch == FUSION and not args.second_weights_file)):
-        raise OptionError(
-            "--freeze-backbone needs a pretrained backbone, of a fusion two. Received: too few; give --weights-file"
-        )
-    return Augmentation.parse(args.augment)
 
 
 def _departures(args):

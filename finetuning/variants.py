@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 
-from finetuning.recipes import BEST, PAPER, RECIPES
+from finetuning.recipes import BEST, PAPER, RECIPES, default_recipe
 from transplant.errors import OptionError
 
 INGREDIENTS = {
@@ -63,6 +63,11 @@ class Variant:
     def options(self):
         """Return the variant's options of `finetuning.trainer`, a list of text."""
         return ["--recipe", self.recipe, *self.changes]
+
+
+def default_variants(arch):
+    """Return the `Variant`s of a network where no recipe is asked for: one."""
+    return [Variant(default_recipe(arch), default_recipe(arch))]
 
 
 def recipe_values(options):

@@ -31,6 +31,11 @@ Interrupted? Add --resume and --job-dir to the same command: it ends with the sa
 STEPS_PER_EPOCH = 100
 
 
+def _networks():
+    """Return the networks that can be pretrained: not the plain ones, which are built for one shape."""
+    return tuple(name for name, entry in ARCHITECTURES.items() if not entry.is_plain)
+
+
 def build_parser():
     """Return the parser of this command."""
     parser = make_parser("python -m pretraining.trainer", DESCRIPTION)
@@ -97,7 +102,7 @@ def build_parser():
         "--val-metric", choices=("loss", "acc", "f1"), default="loss", help="what the best weights are chosen by"
     )
     model = parser.add_argument_group("model")
-    model.add_argument("--arch", choices=tuple(ARCHITECTURES), default="resnet18", help="network")
+    model.add_argument("--arch", choices=_networks(), default="resnet18", help="network")
     model.add_argument("--stages", type=positive_int, metavar="N", help="first N stages of it; default: all")
     add_spectrogram_flags(model)
     model.add_argument(

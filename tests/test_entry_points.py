@@ -12,6 +12,7 @@ ENTRY_POINTS = (
     "finetuning.prepare",
     "finetuning.trainer",
     "finetuning.compare",
+    "transplant.complexity",
     "transplant.demo",
     "transplant.datasets.tfds.build",
 )

@@ -242,3 +242,59 @@ def test_a_pickle_that_runs_code_is_refused_and_did_not_run(tmp_path):
     with pytest.raises(UnsafeFileError, match="nothing was run"):
         LabelledSet.load(tmp_path / "train.pkl")
     assert not (tmp_path / "pwned").exists()
+
+
+def make_images(**changes):
+    """Three grey images of 4 x 5."""
+    values = dict(
+        x=np.arange(60, dtype=np.uint8).reshape(3, 4, 5, 1),
+        lengths=np.full(3, 4),
+        y=np.array([0, 1, 0]),
+        classes=("a", "b"),
+        record_ids=np.array(["1", "2", "3"]),
+        group_ids=np.array(["1", "2", "3"]),
+        sampling_rate_hz=None,
+        leads=("grey",),
+        dataset="images",
+        label_version="v1",
+        unit="grey level",
+    )
+    return LabelledSet(**(values | changes))
+
+
+def test_images_keep_their_bytes_and_are_standardised_as_numbers(tmp_path):
+    images = make_images()
+    assert images.x.dtype == np.uint8 and images.input_shape == (4, 5, 1) and images.sampling_rate_hz is None
+    images.save(tmp_path / "images.npz")
+    loaded = LabelledSet.load(tmp_path / "images.npz")
+    assert same(images, loaded) and loaded.x.dtype == np.uint8
+    assert str(loaded).startswith("3 images of 4 x 5 x 1; a 2, b 1; images v1; grey level, not standardised")
+    normalization = fit_normalization(images.x, images.lengths)
+    # Of 0, 1 ... 59: the mean, and the root of (60^2 - 1) / 12.
+    assert normalization.mean == (29.5,) and normalization.std == pytest.approx((17.318102,), abs=1e-6)
+    standardised = images.standardized(normalization)
+    assert standardised.dtype == np.float32
+    np.testing.assert_allclose(standardised[1, 0, 0, 0], (20 - 29.5) / 17.318102, rtol=1e-5)
+
+
+def test_indicators_stay_as_they_are(tmp_path):
+    x = np.array([[[1.0, 0.0, 5.0], [3.0, 1.0, 5.0]], [[5.0, 1.0, 5.0], [7.0, 1.0, 5.0]]])
+    table = make_set(
+        x=x, lengths=[2, 2], y=[0, 1], record_ids=["a", "b"], group_ids=["a", "b"], leads=("HR", "mask->HR", "pH"),
+        indicators=("mask->HR",), sampling_rate_hz=1 / 3600,
+    )  # fmt: skip
+    normalization = fit_normalization(table.x, table.lengths, untouched=[1])
+    # A variable that never changes is centred; its deviation would divide by 0.
+    assert normalization.mean == (4.0, 0.0, 5.0) and normalization.std == (pytest.approx(5**0.5), 1.0, 1.0)
+    np.testing.assert_array_equal(table.standardized(normalization)[:, :, 1], x[:, :, 1])
+    table.save(tmp_path / "table.npz")
+    assert LabelledSet.load(tmp_path / "table.npz").indicators == ("mask->HR",)
+    assert "2 records x 2 steps of 3600 s x 3 columns" in str(table)
+    assert table.select_lead("mask->HR").indicators == ("mask->HR",) and table.select_lead("HR").indicators == ()
+    with pytest.raises(DataError, match=r"indicators are leads\. Received: SpO2"):
+        dataclasses.replace(table, indicators=("SpO2",))
+
+
+def test_a_set_written_before_there_were_indicators_has_the_fingerprint_it_had():
+    assert "indicators" not in make_set().metadata()
+    assert make_set().fingerprint() != dataclasses.replace(make_set(), indicators=("II",)).fingerprint()

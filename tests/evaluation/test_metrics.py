@@ -60,9 +60,45 @@ def test_absent_class_is_named_and_left_out_of_the_areas():
     assert ours["macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 3)
 
 
+def test_two_classes_are_scored_by_the_second_one():
+    # Ranked: died, survived, died, survived, survived (twice 0.2), died.
+    truth = [1, 0, 1, 0, 0, 1]
+    score = np.array([0.9, 0.8, 0.7, 0.2, 0.2, 0.1])
+    ours = metrics.classification_metrics(truth, np.stack([1 - score, score], axis=1), ("survived", "died"))
+    assert ours["positive_class"] == "died"
+    # Of 3 x 3 pairs: the first is before 3 others, the second before 2, the last before none.
+    assert ours["roc_auc"] == pytest.approx(5 / 9)
+    # Precision at each positive record, a third of the recall each: 1/1, 2/3, 3/6.
+    assert ours["pr_auc"] == pytest.approx((1 + 2 / 3 + 1 / 2) / 3)
+    # The three most probable: precision 2/3 and recall 2/3.
+    assert ours["min_precision_recall"] == pytest.approx(2 / 3)
+    # The mean over both classes, which is not reported, is another number.
+    both = sklearn_metrics.average_precision_score(np.eye(2)[truth], np.stack([1 - score, score], 1), average="macro")
+    assert abs(ours["pr_auc"] - both) > 0.03
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_min_precision_recall_is_the_best_of_all_thresholds(seed):
+    rng = np.random.default_rng(seed)
+    truth = np.append([0, 1], rng.integers(2, size=40))
+    score = np.round(rng.random(42), 1)
+    best = 0
+    for threshold in np.unique(score):
+        called = score >= threshold
+        both = sklearn_metrics.precision_score(truth, called), sklearn_metrics.recall_score(truth, called)
+        best = max(best, min(both))
+    assert metrics.min_precision_recall(truth, np.stack([1 - score, score], axis=1)) == pytest.approx(best)
+
+
+def test_only_two_classes_have_a_positive_one():
+    ours = metrics.classification_metrics([0, 1, 2], np.eye(3), "abc")
+    assert ours["positive_class"] is None and ours["min_precision_recall"] is None
+    assert ours["pr_auc"] == 1
+
+
 def test_one_class_has_no_area():
     ours = metrics.classification_metrics([1, 1], [[0.5, 0.5], [0.1, 0.9]], ["a", "b"])
-    assert ours["roc_auc"] is None and ours["pr_auc"] is None
+    assert ours["roc_auc"] is None and ours["pr_auc"] is None and ours["min_precision_recall"] is None
     assert ours["accuracy"] == 0.5  # the tie goes to the class that comes first
 
 
@@ -111,18 +147,28 @@ def test_monitored_values():
     assert metrics.monitored_value("auc", truth, strict) == pytest.approx(
         sklearn_metrics.roc_auc_score(truth, strict, multi_class="ovr")
     )
+    one_hot = np.eye(4)[truth]
+    assert metrics.monitored_value("auprc", truth, strict) == pytest.approx(
+        sklearn_metrics.average_precision_score(one_hot, strict, average="macro")
+    )
+    died = (truth == 1).astype(int)
+    assert metrics.monitored_value("auprc", died, strict[:, :2]) == pytest.approx(
+        sklearn_metrics.average_precision_score(died, strict[:, 1])
+    )
 
 
 def test_monitored_auc_of_one_class_and_unknown_names_are_refused():
-    with pytest.raises(OptionError, match="two classes"):
-        metrics.monitored_value("auc", [0, 0], [[0.5, 0.5], [0.5, 0.5]])
-    with pytest.raises(OptionError, match="loss, acc, f1, auc"):
+    for name in ("auc", "auprc"):
+        with pytest.raises(OptionError, match=f"--val-metric {name} needs records of two classes"):
+            metrics.monitored_value(name, [0, 0], [[0.5, 0.5], [0.5, 0.5]])
+    with pytest.raises(OptionError, match="loss, acc, f1, auc, auprc"):
         metrics.better("precision", 1.0, 0.5)
 
 
 def test_better():
     assert metrics.better("loss", 0.4, 0.5) and not metrics.better("loss", 0.5, 0.4)
     assert metrics.better("val_f1", 0.5, 0.4) and not metrics.better("f1", 0.4, 0.4)
+    assert metrics.better("auprc", 0.5, 0.4) and not metrics.better("val_auprc", 0.3, 0.4)
     assert metrics.better("acc", 0.1, None) and metrics.better("acc", 0.1, float("nan"))
     assert not metrics.better("loss", float("nan"), 2.0)
 

@@ -21,6 +21,36 @@ def test_table_of_two_rows():
     ]
 
 
+def test_accuracy_stands_last_where_a_row_has_it():
+    rows = [
+        ("a", {"macro_f1": 0.5, "f1": {"A": 0.4, "N": 0.6}, "accuracy": 0.75, "positive_class": None}),
+        ("b", {"macro_f1": 0.75, "f1": {"A": 0.7, "N": 0.8}}),
+    ]
+    assert results_table(rows).split("\n") == [
+        "   macro-F1      A      N  accuracy",
+        "a     0.500  0.400  0.600     0.750",
+        "b     0.750  0.700  0.800         -",
+    ]
+
+
+def test_two_classes_show_the_ranking_of_the_positive_one():
+    scores = {"roc_auc": 0.85, "pr_auc": 0.5, "min_precision_recall": 0.48, "accuracy": 0.9, "macro_f1": 0.7}
+    scores |= {"positive_class": "died", "f1": {"survived": 0.95, "died": 0.45}}
+    intervals = {"roc_auc": {"low": 0.8, "high": 0.9}, "pr_auc": {"low": 0.4, "high": 0.6}}
+    rows = [
+        ("logistic", scores | {"intervals": intervals}),
+        ("one class", scores | dict.fromkeys(("roc_auc", "pr_auc", "min_precision_recall")) | {"intervals": None}),
+    ]
+    assert results_table(rows).split("\n") == [
+        "positive: died                 AUROC                 AUPRC  min(+P, Se)  accuracy  macro-F1",
+        "logistic        0.850 [0.800, 0.900]  0.500 [0.400, 0.600]        0.480     0.900     0.700",
+        "one class                          -                     -            -     0.900     0.700",
+    ]
+    # Rows of unlike classes have no ranking in common.
+    other = [rows[0], ("other", {"macro_f1": 0.5, "f1": {"A": 0.5}})]
+    assert results_table(other).split("\n")[0].split() == ["macro-F1", "survived", "died", "A", "accuracy"]
+
+
 def test_lines_have_equal_width():
     rng = np.random.default_rng(0)
     metrics = evaluate_predictions(

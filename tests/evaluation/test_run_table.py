@@ -66,6 +66,39 @@ def test_columns_that_no_row_has_are_left_out_and_other_classes_keep_their_order
     assert run_table(rows).split("\n")[0].split() == ["macro-F1", "pvc", "normal", "runs"]
 
 
+def ranked(auroc, auprc, minimum, accuracy):
+    metrics = {"roc_auc": auroc, "pr_auc": auprc, "min_precision_recall": minimum, "accuracy": accuracy}
+    return metrics | {"macro_f1": 0.6, "f1": {"survived": 0.9, "died": 0.3}, "positive_class": "died"}
+
+
+def test_two_classes_show_ranking_and_accuracy():
+    runs = [ranked(0.8, 0.4, 0.4, 0.9), ranked(0.9, 0.5, 0.6, 0.8)]
+    header, line, _ = run_table([("a", runs)]).split("\n")
+    assert header.split() == [
+        *("AUROC", "AUPRC", "min(+P,", "Se)", "macro-F1", "F1", "survived", "F1", "died", "accuracy", "runs")
+    ]
+    # The deviation of two numbers is their difference over the square root of two.
+    assert [cell.strip() for cell in line.split("  ") if cell] == [
+        *("a", "0.850 +- 0.071", "0.450 +- 0.071", "0.500 +- 0.141", "0.600 +- 0.000"),
+        *("0.900 +- 0.000", "0.300 +- 0.000", "0.850 +- 0.071", "2"),
+    ]
+
+
+def test_runs_on_one_class_are_left_out_of_the_ranking_and_counted():
+    runs = [ranked(0.8, 0.4, 0.4, 0.9), ranked(None, None, None, 0.8), ranked(0.9, 0.5, 0.6, 0.8)]
+    (summary,) = run_rows([("a", runs)])
+    assert (summary["roc_auc"]["n"], summary["accuracy"]["n"], summary["runs"]) == (2, 3, 3)
+    assert "0.850 +- 0.071 (2 of 3)" in run_table([("a", runs)])
+    (summary,) = run_rows([("a", runs[1:2])])
+    assert summary["roc_auc"] is None
+
+
+def test_areas_of_runs_that_name_no_positive_class_are_not_shown():
+    old = {"macro_f1": 0.6, "f1": {"survived": 0.9, "died": 0.3}, "roc_auc": 0.8, "pr_auc": 0.9}
+    (summary,) = run_rows([("a", [old])])
+    assert summary["pr_auc"] is None and "AUPRC" not in run_table([("a", [old])])
+
+
 def test_rows_survive_json():
     rows = run_rows(ROWS)
     assert json.loads(json.dumps(rows)) == rows

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 import scipy.stats
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from transplant.errors import DataError, OptionError
-from transplant.evaluation import statistics
+from transplant.evaluation import metrics, ranking_intervals, statistics
 
 CLASSES = list("ANO~")
 
@@ -51,18 +51,6 @@ def test_roc_auc_interval_agrees_with_scipy():
     assert ours["estimate"] == pytest.approx(roc_auc_score(truth, score))
     assert ours["low"] == pytest.approx(theirs.low, abs=0.025)
     assert ours["high"] == pytest.approx(theirs.high, abs=0.025)
-
-
-def test_weighted_auc_agrees_with_scikit_learn():
-    rng = np.random.default_rng(5)
-    truth = rng.integers(3, size=50)
-    prob = np.round(rng.dirichlet(np.ones(3), size=50), 1)
-    drawn = statistics._draw_roc_auc(truth, prob, None, 20, seed=7)
-    resample = np.random.default_rng([7, 1])
-    for value in drawn:
-        rows = resample.integers(50, size=50)
-        expected = np.mean([roc_auc_score(truth[rows] == c, prob[rows, c]) for c in range(3)])
-        assert value == pytest.approx(expected)
 
 
 def test_accuracy_interval_is_binomial():
@@ -187,8 +175,8 @@ def test_auc_draws_are_fewer_and_stated_and_chunks_do_not_matter(monkeypatch):
     truth, prob = simulate(3)
     groups = np.random.default_rng(0).integers(30, size=200)
     whole = statistics.bootstrap_intervals(truth, prob, CLASSES, groups=groups, draws=3000)
-    assert (whole["roc_auc"]["draws"], whole["macro_f1"]["draws"]) == (statistics.AUC_DRAWS, 3000)
-    monkeypatch.setattr(statistics, "_CHUNK_VALUES", 10_000)
+    assert (whole["roc_auc"]["draws"], whole["pr_auc"]["draws"], whole["macro_f1"]["draws"]) == (2000, 2000, 3000)
+    monkeypatch.setattr(ranking_intervals, "_CHUNK_VALUES", 3000)
     assert statistics.bootstrap_intervals(truth, prob, CLASSES, groups=groups, draws=3000) == whole
 
 
@@ -198,6 +186,84 @@ def test_metrics_that_are_not_defined_are_refused_by_name():
     assert statistics.bootstrap_interval(truth, prob, ["a", "b"], metric="f1:b", draws=50)["estimate"] == 1
     with pytest.raises(OptionError, match="macro_f1"):
         statistics.bootstrap_interval(truth, prob, ["a", "b"], metric="challenge_f1", draws=50)
+
+
+def binary(seed, n=150, share=0.2, shift=1.0):
+    """Return (truth, probabilities of two classes), rounded so that ties occur."""
+    rng = np.random.default_rng(seed)
+    truth = (rng.random(n) < share).astype(int)
+    score = np.round(1 / (1 + np.exp(1 - rng.normal(shift * truth, 1.0))), 2)
+    return truth, np.stack([1 - score, score], axis=1)
+
+
+def test_two_classes_have_intervals_of_all_that_ranks_them():
+    truth, prob = binary(0)
+    found = statistics.bootstrap_intervals(truth, prob, ["survived", "died"])
+    estimates = {
+        "roc_auc": roc_auc_score(truth, prob[:, 1]),
+        "pr_auc": average_precision_score(truth, prob[:, 1]),
+        "min_precision_recall": metrics.min_precision_recall(truth, prob),
+    }
+    for name, estimate in estimates.items():
+        assert found[name]["estimate"] == pytest.approx(estimate)
+        assert found[name]["low"] < estimate < found[name]["high"]
+        assert (found[name]["draws"], found[name]["units"], found[name]["level"]) == (2000, 150, 0.95)
+        assert statistics.bootstrap_interval(truth, prob, ["survived", "died"], metric=name) == found[name]
+
+
+def test_more_classes_have_no_min_precision_recall_and_one_class_has_no_ranking():
+    truth, prob = simulate(0)
+    found = statistics.bootstrap_intervals(truth, prob, CLASSES, draws=100)
+    assert found["min_precision_recall"] is None and found["pr_auc"]["draws"] == 100
+    found = statistics.bootstrap_intervals([1, 1], np.eye(2), ["a", "b"], draws=100)
+    assert found["roc_auc"] is found["pr_auc"] is found["min_precision_recall"] is None
+    assert found["accuracy"]["estimate"] == 0.5
+
+
+def test_paired_difference_of_the_ranking_agrees_with_a_plain_loop():
+    truth, prob_a = binary(1)
+    prob_b = binary(1, shift=2.0)[1]
+    scores = {
+        "roc_auc": lambda truth, prob: roc_auc_score(truth, prob[:, 1]),
+        "pr_auc": lambda truth, prob: average_precision_score(truth, prob[:, 1]),
+        "min_precision_recall": metrics.min_precision_recall,
+    }
+    ours = statistics.paired_bootstrap(truth, prob_a, prob_b, ["a", "b"], draws=150, seed=9)
+    rng = np.random.default_rng([9, 1])  # the stream of the ranking's draws
+    draws = [rng.integers(150, size=150) for _ in range(150)]
+    for name, score in scores.items():
+        plain = [score(truth[rows], prob_b[rows]) - score(truth[rows], prob_a[rows]) for rows in draws]
+        np.testing.assert_allclose([ours[name]["low"], ours[name]["high"]], np.quantile(plain, [0.025, 0.975]))
+        assert ours[name]["difference"] == pytest.approx(score(truth, prob_b) - score(truth, prob_a))
+        assert ours[name]["share_above_zero"] == np.mean(np.array(plain) > 1e-12)
+        assert (ours[name]["draws"], ours[name]["unit"]) == (150, "records")
+
+
+def test_paired_rankings_are_drawn_of_two_classes_or_where_asked():
+    truth, prob = simulate(1)
+    other = simulate(2)[1]
+    usual = statistics.paired_bootstrap(truth, prob, other, CLASSES, draws=50)
+    assert usual["roc_auc"] is usual["pr_auc"] is usual["min_precision_recall"] is None
+    asked = statistics.paired_bootstrap(truth, prob, other, CLASSES, draws=50, rankings=True)
+    assert asked["roc_auc"]["difference"] == pytest.approx(
+        metrics.roc_auc(truth, other) - metrics.roc_auc(truth, prob)
+    )
+    assert asked["macro_f1"] == usual["macro_f1"] and asked["min_precision_recall"] is None
+    truth, prob = binary(0)
+    assert statistics.paired_bootstrap(truth, prob, prob, "ab", draws=50, rankings=False)["roc_auc"] is None
+
+
+def test_all_pairs_by_auroc_are_those_of_the_paired_bootstrap():
+    truth, prob = binary(1)
+    models = {"a": prob, "b": binary(1, shift=2.0)[1], "c": np.full((150, 2), 0.5)}
+    groups = np.arange(150) // 2
+    pairs = statistics.paired_auroc(truth, models, "ab", groups, draws=200, seed=4)
+    assert [list(others) for others in pairs.values()] == [[], ["a"], ["a", "b"]]
+    for name, others in pairs.items():
+        for other, found in others.items():
+            pair = statistics.paired_bootstrap(truth, models[other], models[name], "ab", groups, draws=200, seed=4)
+            assert found == pair["roc_auc"]
+    assert statistics.paired_auroc(np.ones(4, int), {"a": prob[:4], "b": prob[:4]}, "ab")["b"] == {"a": None}
 
 
 def test_too_little_to_draw_from_is_refused():

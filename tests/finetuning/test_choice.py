@@ -151,7 +151,7 @@ def test_the_chosen_row_is_run_as_was_chosen_for_each_fold(small_set, tmp_path):
     options = {"inner_folds": True, "folds": 3, "split_seed": 5, "fingerprints": {"data": data.fingerprint()}}
     job = tmp_path / "inner"
     with pytest.raises(OptionError, match="--inner-folds is needed"):
-        chosen_row(job, 3, 5, data.fingerprint())
+        chosen_row(job, 3, 5, "group", data.fingerprint())
     job.mkdir()
     write_json(job / "config.json", {"command": "finetuning.compare", "options": options})
     start = Start("random", share=0.0)
@@ -160,7 +160,7 @@ def test_the_chosen_row_is_run_as_was_chosen_for_each_fold(small_set, tmp_path):
     found["choices"] = [{"fold": fold, "chosen": (other if fold == 1 else plain).name} for fold in range(3)]
     found["recipes"] = {row.name: recipe_values(row.options()) for row in (plain, other)}
     write_json(job / "comparison.json", found)
-    row = chosen_row(job, 3, 5, data.fingerprint())
+    row = chosen_row(job, 3, 5, "group", data.fingerprint())
     assert row.names_of_folds() == [plain.name, other.name, plain.name] and row.subset == 1
     assert [row.options(fold) for fold in range(3)] == [plain.options(), other.options(), plain.options()]
     # What the plain row does is not done twice.
@@ -171,12 +171,14 @@ def test_the_chosen_row_is_run_as_was_chosen_for_each_fold(small_set, tmp_path):
         runs[2].folder,
     ]
     with pytest.raises(OptionError, match="--split-seed 5, now 6"):
-        chosen_row(job, 3, 6, data.fingerprint())
+        chosen_row(job, 3, 6, "group", data.fingerprint())
+    with pytest.raises(OptionError, match="--split group, now random"):
+        chosen_row(job, 3, 5, "random", data.fingerprint())
     # The same name with other settings is another recipe.
     found["recipes"][other.name]["dropout"] = 0.9
     write_json(job / "comparison.json", found)
     with pytest.raises(OptionError, match="random best:ema=0 with a recipe of an earlier version"):
-        chosen_row(job, 3, 5, data.fingerprint())
+        chosen_row(job, 3, 5, "group", data.fingerprint())
 
 
 def test_folds_that_leave_nothing_to_train_on_are_refused(small_set, tmp_path, capsys):

@@ -196,10 +196,11 @@ def test_the_length_only_classifier_sees_the_length_and_nothing_else(small_set):
     data = LabelledSet.load(small_set)
     lengths = np.where(data.y == 1, 100, 200) + np.arange(len(data)) % 3
     told = types.SimpleNamespace(y=data.y, group_ids=data.group_ids, classes=data.classes, lengths=lengths)
-    guess = length_only.of_folds(told, 4, 0).argmax(axis=1)
+    folds = stratified_folds(data.y, data.group_ids, 4, 0)
+    guess = length_only.of_folds(told, folds).argmax(axis=1)
     assert ((guess == 1) == (data.y == 1)).all()
     told.lengths = np.full(len(data), 1024)
-    assert macro_f1(data.y, length_only.of_folds(told, 4, 0).argmax(axis=1), 4) < 0.25
+    assert macro_f1(data.y, length_only.of_folds(told, folds).argmax(axis=1), 4) < 0.25
 
 
 def test_options_behind_the_dashes_are_the_trainers_and_not_the_comparisons(small_set, tmp_path, capsys):

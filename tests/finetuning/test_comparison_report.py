@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from finetuning.comparison_report import write_report
 from finetuning.pooling import held_out, with_class_offsets, with_temperature
@@ -33,13 +33,16 @@ def make_up(data, parts, job, seeds=(1,)):
         tested = np.concatenate([held[fold] for fold in run.folds])
         for name in ("test", "val", "test_flipped", "test_mains"):
             members = tested if name != "val" else np.setdiff1d(np.arange(len(data)), tested)
-            scores = rng.normal(size=(len(members), 4))
+            scores = rng.normal(size=(len(members), len(data.classes)))
             scores[np.arange(len(members)), data.y[members]] += 0.5 if run.row.name == "weak" else 3
-            scores[:, 2] += 6.0 * (name == "val")  # all are called the third class, in validation alone
+            scores[:, 2:3] += 6.0 * (name == "val")  # all are called the third class, in validation alone
             probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-            names, labels = data.record_ids[members].tolist(), np.eye(4)[data.y[members]]
+            names, labels = data.record_ids[members].tolist(), np.eye(len(data.classes))[data.y[members]]
             write_predictions(run.folder / f"{name}_predictions.csv", names, labels, probabilities, data.classes)
         found = {"macro_f1": 0.1 * number, "f1": dict.fromkeys(data.classes, 0.1 * number), "accuracy": 0.5}
+        if len(data.classes) == 2:
+            found |= {"positive_class": data.classes[1], "roc_auc": 0.5 + 0.02 * number, "pr_auc": 0.3}
+            found["min_precision_recall"] = None if number == 0 else 0.25
         (run.folder / "metrics.json").write_text(json.dumps({"best_epoch": 2, "test": found}))
         pd.DataFrame({"epoch": [1, 2], "f1": [0.1, 0.2 + 0.01 * number]}).to_csv(
             run.folder / "history.csv", index=False
@@ -92,6 +95,49 @@ def test_a_page_with_all_tables_and_figures(data, tmp_path):
     # The page says what was run, and the verdict.
     assert "- 4 folds of something" in page and "| strong | `--arch resnet18 --recipe best --subset 1` |" in page
     assert "| strong | weak | " in page and "| better | " in page and "macro-F1 of 0.250" in page
+
+
+def test_two_classes_are_reported_by_their_ranking(data, tmp_path):
+    died = (data.y >= 2).astype(np.int64)
+    two = dataclasses.replace(data, y=died, classes=("survived", "died"))
+    runs, _ = make_up(two, single_folds(FOLDS), tmp_path)
+    lines = []
+    control = np.tile([0.7, 0.3], (len(two), 1))
+    write_report(runs, two, {"length only": control}, tmp_path, lines.append)
+    report = json.loads((tmp_path / "comparison.json").read_text())
+    page = (tmp_path / "comparison.md").read_text()
+    share = died.mean()
+    assert report["positive"] == {"class": "died", "share": pytest.approx(share)}
+    # Held-out scores are pooled over the folds, then ranked; the control has one score for all.
+    pooled = pd.read_csv(tmp_path / "strong_predictions.csv")["prob_died"].to_numpy()
+    expected = roc_auc_score(died, pooled), average_precision_score(died, pooled)
+    strong, control = report["metrics"]["strong"], report["metrics"]["length only"]
+    assert (strong["roc_auc"], strong["pr_auc"]) == pytest.approx(expected)
+    assert (control["roc_auc"], control["pr_auc"]) == pytest.approx((0.5, share))
+    interval = strong["intervals"]["roc_auc"]
+    assert f"| strong | {expected[0]:.3f} [{interval['low']:.3f}, {interval['high']:.3f}] | {expected[1]:.3f} [" in page
+    assert "|  | AUROC | AUPRC | min(+P, Se) | macro-F1 | F1 survived | F1 died | accuracy |" in page
+    assert f"AUROC of 0.500 and an AUPRC of {share:.3f}, the share of the positive class, died." in page
+    difference = report["differences"]["strong"]
+    assert difference["roc_auc"]["difference"] == pytest.approx(expected[0] - report["metrics"]["weak"]["roc_auc"])
+    assert difference["verdict_roc_auc"].startswith("better")
+    assert report["pairs_roc_auc"]["strong"]["weak"] == difference["roc_auc"]
+    assert "|  | to | AUROC | verdict on AUROC | AUPRC | min(+P, Se) | macro-F1 | verdict on macro-F1 | F1 surv" in page
+    assert "## Paired difference of AUROC, row less column" in page
+    # Runs 0 to 3 have an AUROC of 0.50, 0.52, 0.54 and 0.56; the first has no min(+P, Se).
+    assert "| weak | 0.530 ± 0.026 | 0.300 ± 0.000 | 0.250 ± 0.000 (3 of 4) |" in page
+    assert "![ranking.png](ranking.png)" in page and (tmp_path / "ranking.png").stat().st_size > 1000
+    assert any(line.startswith("positive: died") for line in lines)
+    assert any(line.strip().startswith("AUROC: +") for line in lines)
+
+
+def test_other_sets_have_no_ranking_figure(data, tmp_path):
+    runs, _ = make_up(data, single_folds(FOLDS), tmp_path)
+    report = write_and_read(runs, data, tmp_path)
+    assert report["positive"] is None and report["pairs_roc_auc"] is None
+    assert not (tmp_path / "ranking.png").exists()
+    page = (tmp_path / "comparison.md").read_text()
+    assert "AUROC" not in page and "| N/A/O mean | accuracy |" in page
 
 
 def test_offsets_and_temperature_come_from_validation(data, tmp_path):

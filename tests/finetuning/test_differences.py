@@ -64,3 +64,15 @@ def test_every_pair_is_there_once_and_said_of_the_row_below():
     assert pairs["bad again"]["bad"]["difference"] == 0
     assert pairs["bad again"]["good"]["difference"] == pytest.approx(-1)
     assert lines[0].startswith("good against bad: macro-F1 +1.000, better")
+    # Of two classes the positive one's ranking is compared too: from wholly wrong to wholly right.
+    assert found["good"]["roc_auc"]["difference"] == 1
+    assert found["good"]["verdict_roc_auc"].startswith("better")
+    assert any(line.strip().startswith("AUROC: +1.000 [+1.000, +1.000]") for line in lines)
+
+
+def test_more_classes_have_no_difference_of_the_ranking():
+    y = np.arange(30) % 3
+    pooled, lines = {"a": np.eye(3)[y][None], "b": np.eye(3)[(y + 1) % 3][None]}, []
+    found = paired_differences(pooled, y, np.arange(30), "NAO", {"b": "a"}, {}, lines.append)
+    assert found["b"]["roc_auc"] is None and found["b"]["verdict_roc_auc"] is None
+    assert [line.split(":")[0].strip() for line in lines] == ["b against a", "N", "A", "O"]

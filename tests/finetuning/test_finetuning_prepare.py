@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import pathlib
@@ -219,14 +220,15 @@ def test_bad_input_is_one_line_and_status_2_and_nothing_is_written(
 def test_options_that_do_not_fit_the_data_set_are_refused(tmp_path, capsys):
     out = ["--out-dir", str(tmp_path / "D")]
     assert main(["--dataset", "synthetic", "--source", "x", "--label-version", "v2", *out]) == 2
-    assert "reads no files. Received: --source, --label-version" in capsys.readouterr().err
+    assert "reads no files. Received: --source; leave it out" in capsys.readouterr().err
     (tmp_path / "D").write_text("a file")
     assert main(["--dataset", "synthetic", *out]) == 2
     assert "Received: a file of that name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "options", [["--test-size", "1"], ["--test-size", "-0.1"], ["--length", "0"], ["--lenght", "5"], ["--test", "0.2"]]
+    "options",
+    [["--test-size", "1.5"], ["--test-size", "-0.1"], ["--length", "0"], ["--lenght", "5"], ["--test", "0.2"]],
 )
 def test_flags_out_of_range_unknown_or_abbreviated_are_refused(tmp_path, options):
     with pytest.raises(SystemExit) as stopped:
@@ -272,10 +274,12 @@ def test_the_help_imports_nothing_heavy():
 
 
 def test_the_registry_names_every_data_set():
-    assert set(DATASETS) == {"challenge2017", "synthetic"}
-    assert all(spec.classes == CLASSES and spec.description for spec in DATASETS.values())
-    with pytest.raises(OptionError, match=r"challenge2017, synthetic. Received: mnist"):
-        get_dataset("mnist")
+    assert {name for name, spec in DATASETS.items() if not spec.is_whole} == {"challenge2017", "synthetic"}
+    assert all(spec.is_whole or spec.classes == CLASSES for spec in DATASETS.values())
+    for spec in DATASETS.values():
+        assert spec.description and callable(getattr(importlib.import_module(spec.module), spec.opener))
+    with pytest.raises(OptionError, match=r"challenge2017, synthetic, .*Received: emnist"):
+        get_dataset("emnist")
     with pytest.raises(OptionError, match="synthetic, which has none"):
         get_dataset("synthetic").paper_normalization()
 

@@ -175,7 +175,7 @@ def test_the_loss_is_the_one_that_is_asked_for(small_set, tmp_path, options):
         (["--no-padding-aware"], "--by-length takes away padding"),
         (["--freeze-backbone"], "--freeze-backbone needs a pretrained backbone"),
         (["--augment", "scale,blur"], "scale,blur"),
-        (["--second-weights-file", "W"], "W: there is no such weights file"),
+        (["--second-weights-file", "W"], "--second-weights-file stands beside --weights-file"),
         (["--crop", "-1"], None),
         (["--dropout", "1"], None),
     ],

@@ -1,9 +1,18 @@
+import argparse
+
 import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
 from transplant.errors import SplitError
-from transplant.training.splits import check_disjoint, stratified_folds, stratified_split, stratified_subset
+from transplant.training.fold_option import parse_folds
+from transplant.training.splits import (
+    check_disjoint,
+    make_folds,
+    stratified_folds,
+    stratified_split,
+    stratified_subset,
+)
 
 
 def labels(counts):
@@ -68,7 +77,7 @@ def test_a_rare_class_of_two_patients_is_on_both_sides():
     "y, groups, message",
     [
         ([0, 0, 0, 0, 1], range(5), r"class N needs .*2 patients.*Received: 1 record \(r4\)"),
-        ([0, 0, 0, 0, 1, 1], [0, 1, 2, 3, 9, 9], r"class N .*Received: 2 records of 1 patient \(r4, r5\)"),
+        ([0, 0, 0, 0, 1, 1], [0, 1, 2, 3, 9, 9], r"class N .*Received: 2 records of 1 patient or recording \(r4, r5\)"),
         (labels([90, 2]), range(92), "each class must be on both sides.*2 records of class N"),
         ([0, 0, 1, 1], range(4), "both sides.*A 2, N 2"),
     ],
@@ -80,10 +89,95 @@ def test_too_few_records_of_a_class_is_one_clear_sentence(y, groups, message):
         stratified_split(y, np.array(list(groups)), 0.1, 0, names, ("A", "N"))
 
 
-@pytest.mark.parametrize("size", [0, 1, 1.5, -0.2])
-def test_a_share_outside_0_to_1_is_refused(size):
-    with pytest.raises(SplitError, match="between 0 and 1"):
+@pytest.mark.parametrize("size", [0, 1.5, -0.2, -3, float("nan"), float("inf")])
+def test_a_size_that_is_neither_a_share_nor_a_number_of_records_is_refused(size):
+    with pytest.raises(SplitError, match="between 0 and 1, a number of records is whole"):
         stratified_split(labels([5, 5]), np.arange(10), size, 0)
+
+
+@pytest.mark.parametrize("size", [10, 11, 1e9])
+def test_a_number_that_leaves_nothing_is_refused(size):
+    with pytest.raises(SplitError, match=r"records on both sides.*Received: .* to hold out of 10"):
+        stratified_split(labels([5, 5]), np.arange(10), size, 0)
+
+
+def test_a_number_too_small_for_the_classes_says_so():
+    with pytest.raises(SplitError, match=r"both sides.*A 5, N 5 and holding out 1 "):
+        stratified_split(labels([5, 5]), np.arange(10), 1, 0, None, ("A", "N"))
+    with pytest.raises(SplitError, match="of class N, of which holding out 9 leaves one side without"):
+        stratified_split(labels([90, 2]), np.arange(92), 9, 0, None, ("A", "N"))
+
+
+@pytest.mark.parametrize("size", [16954, 16954.0])
+def test_a_number_of_records_is_met_exactly(size):
+    y = labels([10000, 8954, 10000, 10000, 10000, 10000])  # the classes of Medical MNIST
+    rest, held = stratified_split(y, np.arange(58954), size, 2024)
+    assert (len(rest), len(held)) == (42000, 16954)
+    assert (np.abs(np.bincount(y[held]) - np.bincount(y) * 16954 / 58954) < 1).all()
+    expected = train_test_split(np.arange(58954), test_size=16954, random_state=2024, stratify=y)[1]
+    assert held.tolist() == sorted(expected)
+
+
+@pytest.mark.parametrize("count", [23, 1000, 1001, 3300, 10000])
+def test_a_number_of_records_is_met_to_half_a_group_where_all_groups_are_as_large(count):
+    y = np.repeat(np.arange(500) % 5, 23)
+    groups = np.repeat(np.arange(500), 23)
+    rest, held = stratified_split(y, groups, count, 0)
+    # Each of the five classes needs a group, of 23, on both sides.
+    assert len(held) == 23 * max(5, round(count / 23))
+    assert not set(groups[rest]) & set(groups[held])
+    assert (np.abs(np.bincount(y[held]) - len(held) / 5) <= 23).all()
+    assert held.tolist() == stratified_split(y, groups, count, 0)[1].tolist()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_group_moved_or_exchanged_would_come_nearer_to_the_number(seed):
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(3, 30, 14)
+    groups = np.repeat(np.arange(14), sizes)
+    y = (groups + (rng.random(len(groups)) < 0.2)) % 2
+    count = int(rng.integers(20, len(y) - 20))
+    rest, held = stratified_split(y, groups, count, seed)
+    assert sorted([*rest, *held]) == list(range(len(y)))
+    assert not set(groups[rest]) & set(groups[held])
+    inside, outside = set(groups[held].tolist()), set(groups[rest].tolist())
+    changes = [{a} for a in range(14)] + [{a, b} for a in inside for b in outside]
+    for change in changes:
+        after = np.isin(groups, list(inside ^ change))
+        if len(set(y[after])) == len(set(y[~after])) == 2:
+            assert abs(after.sum() - count) >= abs(len(held) - count)
+
+
+def test_groups_of_many_sizes_meet_a_number_exactly():
+    sizes = np.r_[np.arange(1, 41), np.arange(1, 41)]
+    groups = np.repeat(np.arange(80), sizes)
+    y = np.repeat(np.arange(80) // 40, sizes)
+    for count in (17, 400, 777, 1601):
+        held = stratified_split(y, groups, count, 3)[1]
+        assert len(held) == count
+        assert abs((y[held] == 0).mean() - 0.5) < 0.1 or count == 17
+
+
+def test_tens_of_thousands_of_groups_are_divided_as_evenly():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(6), [3000, 2500, 2000, 1500, 900, 100])
+    groups = np.arange(10000)
+    copies = rng.choice(9999, 300, replace=False)
+    groups[copies] = groups[copies + 1]
+    rest, held = stratified_split(y, groups, 2877, 1)
+    assert len(held) == 2877 and not set(groups[rest]) & set(groups[held])
+    assert (np.abs(np.bincount(y[held]) - np.bincount(y) * 0.2877) < 20).all()
+    folds = stratified_folds(y, groups, 5, 1)
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(10000))
+    for train, test in folds:
+        assert not set(groups[train]) & set(groups[test]) and len(train) + len(test) == 10000
+        assert (np.abs(np.bincount(y[test]) - np.bincount(y) / 5) < 20).all()
+
+
+def test_a_share_is_what_it_was_and_its_number_comes_nearer():
+    y, groups = grouped(37, 5, 3)
+    by_share, by_number = (stratified_split(y, groups, size, 0)[1] for size in (0.31, 57))
+    assert len(by_number) in (55, 60) and abs(len(by_number) - 57) <= abs(len(by_share) - 57)
 
 
 @pytest.mark.parametrize("y, groups", [(labels([38, 118, 52, 32]), np.arange(240)), grouped(40, 6, 4)])
@@ -130,3 +224,28 @@ def test_shared_patients_are_named():
     assert check_disjoint(["1", "2"], ["3"]) is None
     with pytest.raises(SplitError, match=r"both training and validation.*2 in both \(201, 7\)"):
         check_disjoint(["7", "201", "3"], ["201", "7", "4"], ("training", "validation"))
+
+
+@pytest.mark.parametrize("text, expected", [("5", 5), ("2", 2), ("loo", "loo"), ("LOGO", "logo")])
+def test_folds_are_a_number_or_a_name(text, expected):
+    assert parse_folds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["1", "0", "-3", "2.5", "five", "", "lpo"])
+def test_other_folds_are_refused_by_the_command_line(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="from 2, loo .* or logo .*, not " + text):
+        parse_folds(text)
+
+
+def test_folds_of_each_kind():
+    y = np.array([0, 0, 1, 1, 0, 1])
+    single, pairs = np.arange(6).astype(str), np.array(["b", "b", "c", "a", "c", "a"])
+    expected = stratified_folds(y, single, 3, 7)
+    for (train, test), (train_2, test_2) in zip(make_folds(y, single, 3, 7), expected, strict=True):
+        assert train.tolist() == train_2.tolist() and test.tolist() == test_2.tolist()
+    assert [test.tolist() for _, test in make_folds(y, single, "loo", 7)] == [[i] for i in range(6)]
+    assert [test.tolist() for _, test in make_folds(y, pairs, "logo", 7)] == [[3, 5], [0, 1], [2, 4]]
+    with pytest.raises(SplitError, match=r"1 record of class A \(r2\)"):
+        make_folds(y[:3], single[:3], "loo", 7, ("N", "A"), ["r0", "r1", "r2"])
+    with pytest.raises(SplitError, match="all of class A in group c"):
+        make_folds([0, 1, 0], pairs[1:4], "logo", 7, ("N", "A"))

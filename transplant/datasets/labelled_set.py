@@ -21,28 +21,30 @@ _PICKLE_RATE_HZ = 250.0
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class LabelledSet:
-    """Records of one length with one label each.
+    """Records of one shape with one label each: signals, images, hourly tables, visits.
 
-    The samples are millivolts as they were recorded: the trainer standardises
-    them, with numbers from its training part only. Only a set from one of the
-    public code's pickles holds what its writer standardised; its
+    The values are as they were recorded, those of an ECG millivolts: the trainer
+    standardises them, with numbers from its training part only. Only a set from one
+    of the public code's pickles holds what its writer standardised; its
     `normalization.source` is "file".
 
     Attributes:
-        x: float32 (records, time, leads) in mV, padded on the left with zeros.
-        lengths: int64 (records,), valid samples at the end of each record.
+        x: (records, time, leads) in `unit`, padded on the left with zeros; images are (records, height,
+            width, channels), full in height. float32, or uint8 where the values are grey levels.
+        lengths: int64 (records,), valid samples at the end of each record; of images the height.
         y: int64 (records,), indices into `classes`.
         classes: class names.
         record_ids: str (records,), unique.
         group_ids: str (records,), the patient or recording each record is from;
             a split never divides a group.
-        sampling_rate_hz: samples per second.
-        leads: lead names, one per column.
+        sampling_rate_hz: samples per second; None where x has no time in seconds (images, visits).
+        leads: names along the last axis: leads, channels, or columns of a table.
         dataset: name of the data set.
         label_version: which version of the labels.
         unit: of x.
         normalization: what was done to x before it was written.
         notes: what a reader of this set should know, one sentence each.
+        indicators: the leads that standardisation leaves as they are: masks, columns of one-hot codes.
 
     Example:
         >>> train = LabelledSet.load("D/train.npz")
@@ -56,24 +58,27 @@ class LabelledSet:
     classes: tuple
     record_ids: np.ndarray
     group_ids: np.ndarray
-    sampling_rate_hz: float
+    sampling_rate_hz: float | None
     leads: tuple
     dataset: str
     label_version: str
     unit: str = "mV"
     normalization: Normalization | None = None
     notes: tuple = ()
+    indicators: tuple = ()
 
     def __post_init__(self):
+        x = np.asarray(self.x)
         convert = {
-            "x": np.asarray(self.x, np.float32),
+            "x": x if x.dtype == np.uint8 else np.asarray(x, np.float32),
             "lengths": np.asarray(self.lengths, np.int64),
             "y": np.asarray(self.y, np.int64),
             "record_ids": np.asarray(self.record_ids, np.str_),
             "group_ids": np.asarray(self.group_ids, np.str_),
             "classes": tuple(str(name) for name in self.classes),
             "leads": tuple(str(name) for name in self.leads),
-            "sampling_rate_hz": float(self.sampling_rate_hz),
+            "indicators": tuple(str(name) for name in self.indicators),
+            "sampling_rate_hz": None if self.sampling_rate_hz is None else float(self.sampling_rate_hz),
             "normalization": self.normalization or Normalization.none(len(self.leads)),
         }
         for name, value in convert.items():
@@ -82,22 +87,26 @@ class LabelledSet:
         self._validate()
 
     def _validate(self):
-        if self.x.ndim != 3 or self.x.shape[2] != len(self.leads) or not self.x.size:
+        if self.x.ndim < 3 or self.x.shape[-1] != len(self.leads) or not self.x.size:
             raise DataError(
-                f"{self.dataset}: x is (records, time, leads). Received: shape={self.x.shape}, leads={self.leads}"
+                f"{self.dataset}: x is (records, time, leads) or (records, height, width, channels). "
+                f"Received: shape={self.x.shape}, leads={shorten(self.leads)}"
             )
-        n, time, _ = self.x.shape
+        if not set(self.indicators) <= set(self.leads):
+            raise DataError(f"{self.dataset}: indicators are leads. Received: {shorten(self.indicators)}")
+        n, time = self.x.shape[:2]
         for name in ("lengths", "y", "record_ids", "group_ids"):
             if getattr(self, name).shape != (n,):
                 raise DataError(
                     f"{self.dataset}: {name} has one entry a record. Received: shape={getattr(self, name).shape}, "
                     f"{n} records"
                 )
-        self._reject(
-            np.array([not np.isfinite(record.sum()) and not np.isfinite(record).all() for record in self.x]),
-            "every sample must be a number",
-            "NaN or infinite samples",
-        )
+        if self.x.dtype != np.uint8:
+            self._reject(
+                np.array([not np.isfinite(record.sum()) and not np.isfinite(record).all() for record in self.x]),
+                "every sample must be a number",
+                "NaN or infinite samples",
+            )
         self._reject((self.lengths < 1) | (self.lengths > time), f"a record has 1 to {time} valid samples", "others")
         self._reject(
             np.array([record[: time - length].any() for record, length in zip(self.x, self.lengths)]),
@@ -125,8 +134,13 @@ class LabelledSet:
 
     @property
     def length(self):
-        """Samples in each record, padding included."""
+        """Samples in each record, padding included; of images the height."""
         return self.x.shape[1]
+
+    @property
+    def input_shape(self):
+        """Shape of one record: (time, leads) or (height, width, channels)."""
+        return self.x.shape[1:]
 
     @property
     def is_standardised(self):
@@ -178,11 +192,15 @@ class LabelledSet:
             std=self.normalization.std[column : column + 1],
         )
         return dataclasses.replace(
-            self, x=self.x[:, :, column : column + 1], leads=(self.leads[column],), normalization=normalization
+            self,
+            x=self.x[..., column : column + 1],
+            leads=(self.leads[column],),
+            normalization=normalization,
+            indicators=tuple(name for name in self.indicators if name == self.leads[column]),
         )
 
     def standardized(self, normalization):
-        """Return float32 (records, time, leads): x standardised, padding exactly 0.
+        """Return x standardised, as float32, padding exactly 0; where nothing is done, x itself.
 
         Args:
             normalization: a `Normalization` of millivolts. A set that its
@@ -202,7 +220,9 @@ class LabelledSet:
                 f"{self.dataset}: standardisation needs one mean a lead. Received: {len(normalization.mean)} for leads "
                 f"{', '.join(self.leads)}"
             )
-        out = np.zeros_like(self.x)
+        if normalization.method == "none" and self.x.dtype == np.float32:
+            return self.x
+        out = np.zeros(self.x.shape, np.float32)
         for target, record, length in zip(out, self.x, self.lengths):
             target[-length:] = normalization.apply(record[-length:])
         return out
@@ -218,7 +238,7 @@ class LabelledSet:
             "label_version": self.label_version,
             "normalization": self.normalization.to_dict(),
             "notes": list(self.notes),
-        }
+        } | ({"indicators": list(self.indicators)} if self.indicators else {})
 
     def fingerprint(self):
         """Return 16 hex digits that change with any sample, label, name or description."""
@@ -292,15 +312,22 @@ class LabelledSet:
             raise DataError(f"{path}: {error}") from error
 
     def __str__(self):
-        n, time, leads = self.x.shape
         counts = ", ".join(f"{name} {count}" for name, count in self.counts().items())
         state = "standardised by its writer" if self.is_standardised else f"{self.unit}, not standardised"
-        text = (
-            f"{n:,} records x {time} samples ({time / self.sampling_rate_hz:.1f} s) x {leads} lead"
-            f"{'s' if leads != 1 else ''} at {self.sampling_rate_hz:g} Hz; {counts}; "
-            f"{self.dataset} {self.label_version}; {state}"
-        )
+        text = f"{len(self):,} {self._shape_in_words()}; {counts}; {self.dataset} {self.label_version}; {state}"
         return "; ".join((text, *self.notes))
+
+    def _shape_in_words(self):
+        time, leads, rate = self.length, self.x.shape[-1], self.sampling_rate_hz
+        if self.x.ndim > 3:
+            return f"images of {' x '.join(map(str, self.input_shape))}"
+        if rate is None:
+            return f"records of up to {time} steps x {leads} columns"
+        if rate < 1:
+            return f"records x {time} steps of {1 / rate:g} s x {leads} columns"
+        return (
+            f"records x {time} samples ({time / rate:.1f} s) x {leads} lead{'s' if leads != 1 else ''} at {rate:g} Hz"
+        )
 
     def __repr__(self):
         return f"<LabelledSet {self}>"
@@ -319,7 +346,7 @@ def _npz_fields(path):
         if values.pop("format", None) != _FORMAT:
             raise ValueError("another format")
         values["normalization"] = Normalization.from_dict(values["normalization"])
-        values["notes"] = tuple(values["notes"])
+        values["notes"], values["indicators"] = tuple(values["notes"]), tuple(values.get("indicators", ()))
         known = {field.name for field in dataclasses.fields(LabelledSet)}
         if set(values) != known - set(arrays):
             raise ValueError(f"a description of {', '.join(sorted(values))}")

@@ -10,16 +10,39 @@ from transplant.errors import OptionError
 
 
 @dataclasses.dataclass(frozen=True)
+class DatasetOption:
+    """A choice that a data set leaves to its user: a flag of the command lines, an argument of the reader.
+
+    Attributes:
+        name: of the argument; the flag has dashes.
+        help: one line.
+        default: its value where it is not given; a bool makes it a switch.
+        choices: the values it can take. Defaults to any text.
+    """
+
+    name: str
+    help: str
+    default: object = None
+    choices: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class DatasetSpec:
     """A labelled data set that the preparation knows; its module is imported when it is used.
 
     Attributes:
         name: what `--dataset` takes.
         description: one line for the help.
-        module: where it is read. The module has `CLASSES` and, if a publication
+        module: where it is read. Where it yields records, the module has `CLASSES` and, if a publication
             gives constants, `PAPER_NAME`, `PAPER_MEAN_MV` and `PAPER_STD_MV`.
-        opener: name of the function in `module` that returns a `RecordSource`.
+        opener: name of the function in `module` that returns a `RecordSource`, or a `WholeSet`
+            where `is_whole`.
         needs_source: whether there are files to read.
+        is_whole: whether it is read as a whole, already of one shape, as tables and images are.
+        options: `DatasetOption`s of the reader.
+        shape: of one record, (time, channels) or (height, width, channels), as the defaults prepare it;
+            None where it depends on the files.
+        n_classes: number of classes as the defaults prepare it.
     """
 
     name: str
@@ -27,6 +50,10 @@ class DatasetSpec:
     module: str
     opener: str
     needs_source: bool = True
+    is_whole: bool = False
+    options: tuple = ()
+    shape: tuple | None = None
+    n_classes: int | None = None
 
     def _load(self):
         return importlib.import_module(self.module)
@@ -37,7 +64,7 @@ class DatasetSpec:
         return self._load().CLASSES
 
     def open(self, *args, **kwargs):
-        """Return the data set's `RecordSource`; the arguments are those of its opener."""
+        """Return the data set's `RecordSource` or `WholeSet`; the arguments are those of its opener."""
         return getattr(self._load(), self.opener)(*args, **kwargs)
 
     def paper_normalization(self, leads=1):
@@ -57,6 +84,10 @@ class DatasetSpec:
         return Normalization.paper(module.PAPER_NAME, module.PAPER_MEAN_MV, module.PAPER_STD_MV, leads)
 
 
+TARGET = DatasetOption(
+    "target", "death in hospital, or length of stay in classes of days", "mortality", ("mortality", "los")
+)
+
 DATASETS = {
     spec.name: spec
     for spec in (
@@ -65,6 +96,8 @@ DATASETS = {
             "PhysioNet/CinC Challenge 2017, AF from a short single-lead ECG",
             "transplant.datasets.challenge2017",
             "read_challenge2017",
+            shape=(16384, 1),
+            n_classes=4,
         ),
         DatasetSpec(
             "synthetic",
@@ -72,6 +105,91 @@ DATASETS = {
             "transplant.datasets.synthetic_set",
             "read_synthetic",
             needs_source=False,
+            shape=(16384, 1),
+            n_classes=4,
+        ),
+        DatasetSpec(
+            "seizure",
+            "UCI Epileptic Seizure Recognition, 1 s of EEG in five classes",
+            "transplant.datasets.seizure",
+            "read_seizure",
+            is_whole=True,
+            shape=(178, 1),
+            n_classes=5,
+        ),
+        DatasetSpec(
+            "visits",
+            "MIMIC hospital admissions as diagnosis codes, mortality",
+            "transplant.datasets.visits",
+            "read_visits",
+            is_whole=True,
+            options=(
+                DatasetOption("death_within", "which deaths count", "ever", ("ever", "year")),
+                DatasetOption("max_visits", "last visits of a patient to keep; all if not given"),
+            ),
+            n_classes=2,
+        ),
+        DatasetSpec(
+            "physionet2012",
+            "PhysioNet/CinC Challenge 2012, 48 h of intensive care by the hour, mortality",
+            "transplant.datasets.physionet2012",
+            "read_physionet2012",
+            is_whole=True,
+            options=(
+                TARGET,
+                DatasetOption("masks", "columns that say what was measured in which hour", True),
+                DatasetOption("variables", "the variables to use, with commas between; all if not given"),
+            ),
+            shape=(48, 99),
+            n_classes=2,
+        ),
+        DatasetSpec(
+            "mimic3_mortality",
+            "MIMIC-III or MIMIC-IV tables to 48 h by the hour after Harutyunyan et al. (2019), mortality",
+            "transplant.datasets.mimic3_mortality",
+            "read_mimic3_mortality",
+            is_whole=True,
+            options=(
+                TARGET,
+                DatasetOption(
+                    "columns",
+                    "12 values, 47 one-hot spellings, 17 masks; the same without masks; or synonyms merged, with masks",
+                    "76",
+                    ("76", "59-spellings", "59-merged"),
+                ),
+                DatasetOption("outliers", "values outside the benchmark's ranges", "keep", ("keep", "remove")),
+                DatasetOption("split_lists", "the benchmark's testset.csv or its folder, for --split published"),
+            ),
+            shape=(48, 76),
+            n_classes=2,
+        ),
+        DatasetSpec(
+            "medical_mnist",
+            "Medical MNIST, 58,954 grey 64x64 images in six classes",
+            "transplant.datasets.medical_mnist",
+            "read_medical_mnist",
+            is_whole=True,
+            shape=(64, 64, 1),
+            n_classes=6,
+        ),
+        DatasetSpec(
+            "mnist",
+            "MNIST, 70,000 grey 28x28 images of digits",
+            "transplant.datasets.mnist",
+            "read_mnist",
+            is_whole=True,
+            shape=(28, 28, 1),
+            n_classes=10,
+        ),
+        DatasetSpec(
+            "digits",
+            "1,797 grey 8x8 images of digits, embedded in scikit-learn",
+            "transplant.datasets.digits",
+            "read_digits",
+            needs_source=False,
+            is_whole=True,
+            shape=(8, 8, 1),
+            n_classes=10,
         ),
     )
 }

@@ -13,7 +13,8 @@ from transplant.evaluation.run_table import mean_and_std
 
 _COLUMNS = {
     "f1": "Macro-F1 (validation)",
-    "auc": "ROC-AUC (validation)",
+    "auc": "AUROC (validation)",
+    "auprc": "AUPRC (validation)",
     "loss": "Loss (training)",
     "acc": "Accuracy (training)",
     "val_loss": "Loss (validation)",

@@ -27,7 +27,7 @@ def flip_polarity(x):
 
 def carries_mains(sampling_rate_hz, mains_hz=50.0):
     """Return whether records at a sampling rate can hold the hum of the mains: more than two samples a period."""
-    return 0 < mains_hz < sampling_rate_hz / 2
+    return sampling_rate_hz is not None and 0 < mains_hz < sampling_rate_hz / 2
 
 
 def add_mains(x, lengths, sampling_rate_hz, amplitude_std, mains_hz=50.0, seed=0):

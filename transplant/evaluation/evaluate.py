@@ -19,7 +19,8 @@ def evaluate_predictions(y_true, y_prob, classes, groups=None, draws=10_000, see
     Returns:
         `classification_metrics` with one more entry, `intervals`: those of
         `bootstrap_intervals`, or None where there is nothing to draw from (one
-        record, one group, `draws=0`).
+        record, one group, `draws=0`): of accuracy, F1, AUROC, AUPRC and, of two
+        classes, min(+P, Se).
 
     Raises:
         DataError: on labels or probabilities of another shape, or NaN.

@@ -4,16 +4,21 @@ A metric over classes counts every class the model can name. A class that
 occurs neither in the truth nor in the predictions has F1 = 0, as in
 scikit-learn's `f1_score(labels=all, zero_division=0)`; it is named under
 `absent_classes`, so that a low macro-F1 can be read for what it is.
+
+Of two classes the second is the positive one, as in ("survived", "died"): what
+is asked of such a set is how well the positive records are ranked before the
+others. A mean over both classes would flatter, because the frequent class has
+a high precision whatever the model does.
 """
 
 import math
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from transplant.errors import DataError, OptionError
 
-MONITORED = ("loss", "acc", "f1", "auc")
+MONITORED = ("loss", "acc", "f1", "auc", "auprc")
 
 CHALLENGE_CLASSES = ("N", "A", "O")
 """Classes whose mean F1 is the score of the PhysioNet/CinC Challenge 2017; noise does not count."""
@@ -113,10 +118,22 @@ def challenge_columns(classes):
     return [classes.index(name) for name in CHALLENGE_CLASSES]
 
 
-def _one_vs_rest_mean(score, truth, y_prob):
-    """Average `score` over the classes that have both members and non-members."""
+def positive_class(classes):
+    """Return the name of the positive class, the second of two, or None for another number of classes."""
+    return str(classes[1]) if len(classes) == 2 else None
+
+
+def ranked_columns(n_classes):
+    """Return the columns whose ranking is scored: the positive one of two classes, else each against the rest."""
+    return [1] if n_classes == 2 else list(range(n_classes))
+
+
+def _ranking_mean(score, y_true, y_prob):
+    """Average `score` over the ranked classes that have both members and non-members."""
+    y_prob = np.asarray(y_prob)
+    truth = class_indices(y_true, y_prob.shape[1])
     values = []
-    for column in range(y_prob.shape[1]):
+    for column in ranked_columns(y_prob.shape[1]):
         member = truth == column
         if member.any() and not member.all():
             values.append(score(member, y_prob[:, column]))
@@ -124,25 +141,59 @@ def _one_vs_rest_mean(score, truth, y_prob):
 
 
 def roc_auc(y_true, y_prob):
-    """Return the mean one-vs-rest ROC-AUC over the classes present, None if there is only one.
+    """Return the area under the receiver operating characteristic (AUROC).
 
     Args:
         y_true: indices (n,) or one-hot (n, classes).
         y_prob: probabilities (n, classes).
+
+    Returns:
+        That of the positive class where there are two, else the mean one-vs-rest
+        area over the classes present; None if only one class is present.
     """
-    y_prob = np.asarray(y_prob)
-    return _one_vs_rest_mean(roc_auc_score, class_indices(y_true, y_prob.shape[1]), y_prob)
+    return _ranking_mean(roc_auc_score, y_true, y_prob)
 
 
 def pr_auc(y_true, y_prob):
-    """Return the mean one-vs-rest average precision over the classes present, None if there is only one.
+    """Return the area under the precision-recall curve (AUPRC) as average precision.
+
+    It is scikit-learn's sum over the thresholds, sum (R_k - R_(k-1)) P_k, which
+    does not interpolate. A random ranking has the share of the positive records.
+    The trapezium rule of the MIMIC-III benchmark gives slightly other values.
 
     Args:
         y_true: indices (n,) or one-hot (n, classes).
         y_prob: probabilities (n, classes).
+
+    Returns:
+        That of the positive class where there are two, else the mean one-vs-rest
+        area over the classes present; None if only one class is present.
     """
-    y_prob = np.asarray(y_prob)
-    return _one_vs_rest_mean(average_precision_score, class_indices(y_true, y_prob.shape[1]), y_prob)
+    return _ranking_mean(average_precision_score, y_true, y_prob)
+
+
+def min_precision_recall(y_true, y_prob):
+    """Return min(+P, Se): the smaller of precision and recall, at the threshold where it is largest.
+
+    Args:
+        y_true: indices (n,) or one-hot (n, 2).
+        y_prob: probabilities (n, 2), the positive class second.
+
+    Returns:
+        A number in 0 to 1, or None if there are not two classes or only one is present.
+
+    Source:
+        Harutyunyan et al., "Multitask learning and benchmarking with clinical time
+        series data", Scientific Data 6 (2019) 96; thresholds are the distinct scores.
+    """
+    if np.shape(y_prob)[1] != 2:
+        return None
+
+    def largest_minimum(member, score):
+        precision, recall, _ = precision_recall_curve(member, score)
+        return np.minimum(precision, recall).max()
+
+    return _ranking_mean(largest_minimum, y_true, y_prob)
 
 
 def classification_metrics(y_true, y_prob, classes):
@@ -159,9 +210,11 @@ def classification_metrics(y_true, y_prob, classes):
     Returns:
         A dict of plain numbers, lists and dicts, ready for JSON: `n`, `classes`,
         `macro_f1`, `f1` (per class), `accuracy`, `challenge_f1` (mean F1 of N, A
-        and O; None for other classes), `roc_auc` and `pr_auc` (macro one-vs-rest
-        over the classes present; None if only one is), `confusion` (rows true),
-        `support` (records per class), `absent_classes` (without any record).
+        and O; None for other classes), `positive_class` (the second of two; None for
+        another number), `roc_auc` and `pr_auc` (of the positive class, else macro
+        one-vs-rest over the classes present; None if only one is),
+        `min_precision_recall` (min(+P, Se); two classes only), `confusion` (rows
+        true), `support` (records per class), `absent_classes` (without any record).
 
     Raises:
         DataError: on labels or probabilities of another shape, or NaN.
@@ -185,8 +238,10 @@ def classification_metrics(y_true, y_prob, classes):
         "f1": {name: float(value) for name, value in zip(classes, f1)},
         "accuracy": float(np.trace(confusion) / len(truth)),
         "challenge_f1": None if challenge is None else float(f1[challenge].mean()),
+        "positive_class": positive_class(classes),
         "roc_auc": roc_auc(truth, y_prob),
         "pr_auc": pr_auc(truth, y_prob),
+        "min_precision_recall": min_precision_recall(truth, y_prob),
         "confusion": confusion.tolist(),
         "support": {name: int(count) for name, count in zip(classes, support)},
         "absent_classes": [name for name, count in zip(classes, support) if count == 0],
@@ -210,12 +265,13 @@ def monitored_value(name, y_true, y_prob):
     """Return the value that chooses the best epoch.
 
     Args:
-        name: "loss" (cross-entropy), "acc", "f1" (macro) or "auc" (macro one-vs-rest).
+        name: "loss" (cross-entropy), "acc", "f1" (macro), "auc" or "auprc" (of the
+            positive class where there are two, else macro one-vs-rest).
         y_true: indices (n,) or one-hot (n, classes) of the validation records.
         y_prob: predicted probabilities (n, classes).
 
     Raises:
-        OptionError: if the name is unknown, or an AUC is asked of one class.
+        OptionError: if the name is unknown, or an area is asked of one class.
         DataError: on labels or probabilities of another shape, or NaN.
     """
     _check_name(name)
@@ -224,11 +280,11 @@ def monitored_value(name, y_true, y_prob):
     y_prob = checked_probabilities(y_prob, len(truth), n_classes)
     if name == "loss":
         return cross_entropy(truth, y_prob)
-    if name == "auc":
-        value = roc_auc(truth, y_prob)
+    if name in ("auc", "auprc"):
+        value = roc_auc(truth, y_prob) if name == "auc" else pr_auc(truth, y_prob)
         if value is None:
             raise OptionError(
-                "--val-metric auc needs records of two classes in the validation set. Received: one class; "
+                f"--val-metric {name} needs records of two classes in the validation set. Received: one class; "
                 "use a larger --val-size or another metric"
             )
         return value
@@ -240,7 +296,7 @@ def better(name, new, old):
     """Say whether `new` improves on `old`: a loss by being lower, the others by being higher.
 
     Args:
-        name: "loss", "acc", "f1" or "auc"; a prefix "val_" is ignored.
+        name: "loss", "acc", "f1", "auc" or "auprc"; a prefix "val_" is ignored.
         new: the candidate; NaN never improves.
         old: the best so far; None or NaN if there is none.
     """

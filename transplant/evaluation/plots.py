@@ -19,7 +19,8 @@ from transplant.evaluation.figure_file import (
     tidy_axes,
 )
 
-_PANELS = {"loss": "Loss", "acc": "Accuracy", "f1": "Macro-F1", "auc": "ROC-AUC"}
+_PANELS = {"loss": "Loss", "acc": "Accuracy", "f1": "Macro-F1", "auc": "AUROC", "auprc": "AUPRC"}
+_VALIDATED = ("f1", "auc", "auprc")  # of the validation set alone
 _BEAT_STYLES = ((BLUE, "o"), (ORANGE, "v"), (GREEN, "s"), (PURPLE, "D"), (BLACK, "X"), (SKY, "P"))
 _PREFERRED_STYLES = {"normal": 0, "pvc": 1, "pac": 2, "aberrated": 3, "undefined": 4}
 
@@ -33,11 +34,11 @@ def plot_learning_curves(history, path, title="Learning curves", best_epoch=None
 
     Args:
         history: pandas.DataFrame with `epoch` (from 1) and any of `loss`, `acc`,
-            `val_loss`, `val_acc`, `f1`, `auc`, `val_f1`, `val_auc`; a lone `f1` or
-            `auc` is a validation metric. Other columns are ignored.
+            `val_loss`, `val_acc`, `f1`, `auc`, `auprc`, `val_f1`, `val_auc`; a lone `f1`,
+            `auc` or `auprc` is a validation metric. Other columns are ignored.
         path: the .png file to write.
         title: figure title.
-        best_epoch: epoch to mark. Defaults to None: the best `f1`, else `auc`,
+        best_epoch: epoch to mark. Defaults to None: the best `f1`, else `auc`, `auprc`,
             `val_acc`, `val_loss`, whichever comes first in the history.
 
     Returns:
@@ -51,7 +52,7 @@ def plot_learning_curves(history, path, title="Learning curves", best_epoch=None
     figure = new_figure(1 + 4.2 * max(1, len(panels)), 3.9)
     figure.suptitle(title, fontsize=14)
     for axes, name in zip(figure.subplots(1, max(1, len(panels)), squeeze=False)[0], panels):
-        validation_only = name in ("f1", "auc") and f"val_{name}" not in history
+        validation_only = name in _VALIDATED and f"val_{name}" not in history
         for column, label, colour, line in (
             (name, "validation" if validation_only else "train", ORANGE if validation_only else BLUE, "-"),
             (f"val_{name}", "validation", ORANGE, "-"),
@@ -74,7 +75,7 @@ def plot_learning_curves(history, path, title="Learning curves", best_epoch=None
 
 
 def _best_epoch(history):
-    for column, lowest in (("f1", False), ("auc", False), ("val_acc", False), ("val_loss", True)):
+    for column, lowest in (*((name, False) for name in _VALIDATED), ("val_acc", False), ("val_loss", True)):
         if column in history and history[column].notna().any():
             row = history[column].idxmin() if lowest else history[column].idxmax()
             return int(history.loc[row, "epoch"])

@@ -6,15 +6,23 @@ import numpy as np
 
 from transplant.atomic import write_json
 
+RANKING_TITLES = {"roc_auc": "AUROC", "pr_auc": "AUPRC", "min_precision_recall": "min(+P, Se)"}
+"""What heads the columns of a set of two classes, by the metric's name."""
+
 
 def results_table(rows):
-    """Lay out macro-F1 and per-class F1 of several models as a fixed-width table.
+    """Lay out the scores of several models as a fixed-width table.
+
+    Of two classes the table shows how well the positive one is ranked: AUROC and
+    AUPRC with their 95% intervals, min(+P, Se), accuracy and macro-F1. Of other sets
+    it shows macro-F1 with its interval, the F1 of each class, and accuracy.
 
     Args:
         rows: sequence of (name, metrics); metrics as returned by
             `evaluate_predictions` or `classification_metrics`. Only `macro_f1` and
-            `f1` (per class) are needed; the 95% interval of macro-F1 is shown where
-            `intervals` has one. Rows may name different classes.
+            `f1` (per class) are needed; accuracy is shown where a row has it, an
+            interval where `intervals` has one, and the ranking where every row has
+            the same `positive_class`. Rows may name different classes.
 
     Returns:
         The table, without a newline at the end.
@@ -24,10 +32,25 @@ def results_table(rows):
                         macro-F1      A      N
         random weights     0.500  0.400  0.600
     """
+    positive = {metrics.get("positive_class") for _, metrics in rows}
+    if len(positive) == 1 and positive != {None}:
+        return _ranking_table(rows, *positive)
     classes = list(dict.fromkeys(name for _, metrics in rows for name in metrics["f1"]))
-    lines = [["", "macro-F1", *classes]]
+    accuracy = ["accuracy"] if any("accuracy" in metrics for _, metrics in rows) else []
+    lines = [["", "macro-F1", *classes, *accuracy]]
     for name, metrics in rows:
-        lines.append([str(name), _macro(metrics), *(_number(metrics["f1"].get(c)) for c in classes)])
+        of_classes = [number(metrics["f1"].get(label)) for label in classes]
+        lines.append([str(name), with_interval(metrics, "macro_f1"), *of_classes])
+        lines[-1] += [number(metrics.get(entry)) for entry in accuracy]
+    return fixed_width(lines)
+
+
+def _ranking_table(rows, positive):
+    lines = [[f"positive: {positive}", *RANKING_TITLES.values(), "accuracy", "macro-F1"]]
+    for name, metrics in rows:
+        areas = [with_interval(metrics, entry) for entry in ("roc_auc", "pr_auc")]
+        others = [number(metrics[entry]) for entry in ("min_precision_recall", "accuracy", "macro_f1")]
+        lines.append([str(name), *areas, *others])
     return fixed_width(lines)
 
 
@@ -50,14 +73,16 @@ def write_metrics(path, metrics):
     write_json(path, _plain(metrics))
 
 
-def _macro(metrics):
-    interval = (metrics.get("intervals") or {}).get("macro_f1")
+def with_interval(metrics, name):
+    """Return a metric to three decimals, with its interval in brackets where `intervals` has one."""
+    interval = (metrics.get("intervals") or {}).get(name)
     if interval is None:
-        return _number(metrics["macro_f1"])
-    return f"{_number(metrics['macro_f1'])} [{_number(interval['low'])}, {_number(interval['high'])}]"
+        return number(metrics[name])
+    return f"{number(metrics[name])} [{number(interval['low'])}, {number(interval['high'])}]"
 
 
-def _number(value):
+def number(value):
+    """Return a number to three decimals, or "-" for None and NaN."""
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
 

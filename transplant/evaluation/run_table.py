@@ -4,7 +4,7 @@ import numpy as np
 
 from transplant.errors import DataError
 from transplant.evaluation.metrics import CHALLENGE_CLASSES
-from transplant.evaluation.report import fixed_width
+from transplant.evaluation.report import RANKING_TITLES, fixed_width
 
 SPREAD_NOTE = "mean +- standard deviation over the runs of a row (ddof=1: divided by runs - 1)"
 
@@ -45,12 +45,15 @@ def run_rows(rows):
     Args:
         rows: sequence of (name, runs); a run is a dict with `macro_f1`, `f1` (class
             name -> F1) and, where they are known, `challenge_f1` (the challenge's
-            mean of N, A and O), `accuracy`, `epochs_to_best` and
-            `cpu_minutes_to_best`: `classification_metrics` and `cost_to_epoch` in one.
+            mean of N, A and O), `accuracy`, `positive_class`, `roc_auc`, `pr_auc`,
+            `min_precision_recall`, `epochs_to_best` and `cpu_minutes_to_best`:
+            `classification_metrics` and `cost_to_epoch` in one.
 
     Returns:
         A list of dicts with `name`, `runs` (their number), the entries above, each
-        `mean_and_std` or None where no run has it, and `spread` (what `std` is).
+        `mean_and_std` or None where no run has it (`positive_class` its name), and
+        `spread` (what `std` is). The mean of a ranking metric leaves out runs on
+        records of one class, where it is not defined; its `n` is less than `runs` then.
 
     Raises:
         DataError: if a row has no runs, or its runs differ in classes or in what is known.
@@ -67,12 +70,18 @@ def run_rows(rows):
         summary["f1"] = {label: mean_and_std([run["f1"][label] for run in runs]) for label in paper_order(classes)}
         for entry in ("challenge_f1", "accuracy", *(entry for entry, _, _ in _COSTS)):
             summary[entry] = _summary(name, runs, entry)
+        summary["positive_class"] = runs[0].get("positive_class")
+        for entry in RANKING_TITLES:
+            # Runs that do not say which class is positive have been scored by another rule.
+            known = all("positive_class" in run for run in runs)
+            defined = [run[entry] for run in runs if run[entry] is not None] if known else []
+            summary[entry] = mean_and_std(defined) if defined else None
         summaries.append(summary | {"spread": SPREAD_NOTE})
     return summaries
 
 
 def run_table(rows):
-    """Lay out a comparison for a terminal: the paper's columns, the challenge's mean, the cost.
+    """Lay out a comparison for a terminal: AUROC, AUPRC and min(+P, Se) of two classes, F1, accuracy, the cost.
 
     Args:
         rows: as for `run_rows`.
@@ -119,26 +128,36 @@ def paper_order(classes):
 def _lines(summaries, plus_minus):
     """Return header and body cells; columns that no row has are left out."""
     classes = paper_order(dict.fromkeys(label for summary in summaries for label in summary["f1"]))
-    columns = [("macro-F1", 3, lambda summary: summary["macro_f1"])]
-    columns += [(label, 3, lambda summary, label=label: summary["f1"].get(label)) for label in classes]
+    columns = []
+    ranked = any(summary["positive_class"] for summary in summaries)
+    if ranked:
+        columns += [
+            (title, 3, lambda summary, entry=entry: summary[entry]) for entry, title in RANKING_TITLES.items()
+        ]
+    columns.append(("macro-F1", 3, lambda summary: summary["macro_f1"]))
+    columns += [
+        (f"F1 {label}" if ranked else label, 3, lambda summary, label=label: summary["f1"].get(label))
+        for label in classes
+    ]
     known = [
         (entry, title, digits)
-        for entry, title, digits in (("challenge_f1", "N/A/O mean", 3), *_COSTS)
+        for entry, title, digits in (("challenge_f1", "N/A/O mean", 3), ("accuracy", "accuracy", 3), *_COSTS)
         if any(summary[entry] for summary in summaries)
     ]
     columns += [(title, digits, lambda summary, entry=entry: summary[entry]) for entry, title, digits in known]
     lines = [["", *(title for title, _, _ in columns), "runs"]]
     for summary in summaries:
-        cells = [_cell(value(summary), digits, plus_minus) for _, digits, value in columns]
+        cells = [_cell(value(summary), summary["runs"], digits, plus_minus) for _, digits, value in columns]
         lines.append([summary["name"], *cells, str(summary["runs"])])
     return lines
 
 
-def _cell(value, digits, plus_minus):
+def _cell(value, runs, digits, plus_minus):
     if value is None:
         return "-"
     spread = "" if value["std"] is None else f"{plus_minus}{value['std']:.{digits}f}"
-    return f"{value['mean']:.{digits}f}{spread}"
+    fewer = "" if value["n"] == runs else f" ({value['n']} of {runs})"
+    return f"{value['mean']:.{digits}f}{spread}{fewer}"
 
 
 def _summary(name, runs, entry):

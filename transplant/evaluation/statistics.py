@@ -4,8 +4,8 @@ Accuracy and F1 depend on the records only through how many fall into each
 cell (truth, prediction). Drawing n records with replacement and counting cells
 is one multinomial draw over the cells, so 10,000 draws cost milliseconds
 however many records there are. Where records come in groups (patients), whole
-groups are drawn, by the same argument over groups with equal counts. Only an
-AUC needs the records themselves.
+groups are drawn, by the same argument over groups with equal counts. Only what
+ranks the records needs the records themselves: `ranking_intervals`.
 
 Intervals are percentile intervals. Source: Efron and Tibshirani, "An
 Introduction to the Bootstrap" (1993), chapters 13 and 16.
@@ -15,11 +15,7 @@ import numpy as np
 
 from transplant.errors import DataError, OptionError
 from transplant.evaluation import metrics
-
-AUC_DRAWS = 2000
-"""Draws for an AUC, which costs a pass over the records for each; the result states the number used."""
-
-_CHUNK_VALUES = 2_000_000  # numbers held at once by a chunk of draws: 16 MB of float64
+from transplant.evaluation.ranking_intervals import AUC_DRAWS, RANKINGS, chunks, draw_rankings
 
 
 def bootstrap_intervals(y_true, y_prob, classes, groups=None, draws=10_000, level=0.95, seed=0):
@@ -37,9 +33,11 @@ def bootstrap_intervals(y_true, y_prob, classes, groups=None, draws=10_000, leve
 
     Returns:
         `{"macro_f1": interval, "f1": {class: interval}, "accuracy": interval,
-        "challenge_f1": interval or None, "roc_auc": interval or None}`; an interval
-        is a dict with `estimate` (on the records as they are), `low`, `high`,
-        `level`, `draws`, `unit` ("records" or "groups") and `units` (their number).
+        "challenge_f1": interval or None, "roc_auc": interval or None, "pr_auc":
+        interval or None, "min_precision_recall": interval or None}`; an interval is a
+        dict with `estimate` (on the records as they are), `low`, `high`, `level`,
+        `draws`, `unit` ("records" or "groups") and `units` (their number). The last
+        three are of at most 2,000 draws, less those that hold one class only.
 
     Raises:
         DataError: with fewer than two records or groups.
@@ -61,11 +59,11 @@ def bootstrap_intervals(y_true, y_prob, classes, groups=None, draws=10_000, leve
         name: _interval(observed["f1"][0, column], drawn["f1"][:, column], level) | facts
         for column, name in enumerate(names)
     }
-    result["roc_auc"] = None
-    estimate = metrics.roc_auc(truth, y_prob)
-    if estimate is not None:
-        sample = _draw_roc_auc(truth, y_prob, unit, min(draws, AUC_DRAWS), seed)
-        result["roc_auc"] = _interval(estimate, sample, level) | facts if len(sample) else None
+    (samples,) = draw_rankings(truth, [y_prob], unit, min(draws, AUC_DRAWS), seed)
+    for name in RANKINGS:
+        sample = samples.get(name, ())
+        estimate = getattr(metrics, name)(truth, y_prob)
+        result[name] = _interval(estimate, sample, level) | facts if len(sample) else None
     return result
 
 
@@ -73,8 +71,9 @@ def bootstrap_interval(y_true, y_prob, classes, metric="macro_f1", groups=None, 
     """Return the interval of one metric; see `bootstrap_intervals`.
 
     Args:
-        metric: "macro_f1", "accuracy", "challenge_f1", "roc_auc", or "f1:" and a
-            class name, such as "f1:A". Defaults to "macro_f1".
+        metric: "macro_f1", "accuracy", "challenge_f1", "roc_auc", "pr_auc",
+            "min_precision_recall", or "f1:" and a class name, such as "f1:A".
+            Defaults to "macro_f1".
 
     Raises:
         OptionError: if the metric is unknown or not defined for these classes.
@@ -88,7 +87,7 @@ def bootstrap_interval(y_true, y_prob, classes, metric="macro_f1", groups=None, 
     return by_name[metric]
 
 
-def paired_bootstrap(y_true, prob_a, prob_b, classes, groups=None, draws=10_000, level=0.95, seed=0):
+def paired_bootstrap(y_true, prob_a, prob_b, classes, groups=None, draws=10_000, level=0.95, seed=0, rankings=None):
     """Compare two models on the same records: the interval of metric(b) - metric(a).
 
     Each draw takes the same records for both models, so what makes a record
@@ -98,9 +97,13 @@ def paired_bootstrap(y_true, prob_a, prob_b, classes, groups=None, draws=10_000,
         y_true: class indices (n,) or one-hot rows (n, classes).
         prob_a, prob_b: probabilities (n, classes) of the two models.
         classes, groups, draws, level, seed: as in `bootstrap_intervals`.
+        rankings: whether AUROC, AUPRC and min(+P, Se) are compared too, which takes
+            longer the more classes and records there are. Defaults to None: of two
+            classes, where they are what is reported.
 
     Returns:
-        `{"macro_f1": d, "f1": {class: d}, "accuracy": d, "challenge_f1": d or None}`;
+        `{"macro_f1": d, "f1": {class: d}, "accuracy": d, "challenge_f1": d or None,
+        "roc_auc": d or None, "pr_auc": d or None, "min_precision_recall": d or None}`;
         d is a dict with `difference` (on the records as they are), `low`, `high`,
         `share_above_zero` (of the draws), `level`, `draws`, `unit` and `units`.
 
@@ -115,24 +118,53 @@ def paired_bootstrap(y_true, prob_a, prob_b, classes, groups=None, draws=10_000,
     drawn = _count_differences(_draw_counts(cells, k**3, unit, draws, seed).reshape(-1, k, k, k), names)
     observed = _count_differences(np.bincount(cells, minlength=k**3).reshape(1, k, k, k), names)
     facts = {"level": level, **_unit_facts(truth, unit)}
-
-    def compared(difference, sample):
-        interval = _interval(difference, sample, level)
-        return {
-            "difference": interval.pop("estimate"),
-            **interval,
-            "share_above_zero": float((sample > 0).mean()),
-            **facts,
-        }
-
     result = {
-        name: None if drawn[name] is None else compared(observed[name][0], drawn[name])
+        name: None if drawn[name] is None else _difference(observed[name][0], drawn[name], level) | facts
         for name in ("macro_f1", "accuracy", "challenge_f1")
     }
     result["f1"] = {
-        name: compared(observed["f1"][0, column], drawn["f1"][:, column]) for column, name in enumerate(names)
+        name: _difference(observed["f1"][0, column], drawn["f1"][:, column], level) | facts
+        for column, name in enumerate(names)
     }
+    result |= dict.fromkeys(RANKINGS)
+    if rankings or (rankings is None and k == 2):
+        of_a, of_b = draw_rankings(truth, [prob_a, prob_b], unit, min(draws, AUC_DRAWS), seed)
+        for name in of_a:
+            if len(of_a[name]):
+                score = getattr(metrics, name)
+                difference = score(truth, prob_b) - score(truth, prob_a)
+                result[name] = _difference(difference, of_b[name] - of_a[name], level) | facts
     return result
+
+
+def paired_auroc(y_true, models, classes, groups=None, draws=10_000, level=0.95, seed=0):
+    """Compare every model with those before it by AUROC; the draws of each model are ranked once for all pairs.
+
+    Args:
+        y_true: class indices (n,) or one-hot rows (n, classes).
+        models: dict name -> probabilities (n, classes).
+        classes, groups, draws, level, seed: as in `bootstrap_intervals`.
+
+    Returns:
+        dict name -> dict of the names before it -> the `roc_auc` of `paired_bootstrap`.
+
+    Raises:
+        DataError: with fewer than two records or groups.
+    """
+    checked = [_checked(y_true, y_prob, classes, groups) for y_prob in models.values()]
+    truth, _, unit = checked[0]
+    probabilities = [y_prob for _, y_prob, _ in checked]
+    samples = [found["roc_auc"] for found in draw_rankings(truth, probabilities, unit, min(draws, AUC_DRAWS), seed)]
+    scores = [metrics.roc_auc(truth, y_prob) for y_prob in probabilities]
+    facts = {"level": level, **_unit_facts(truth, unit)}
+
+    def compared(a, b):
+        if not len(samples[a]):
+            return None
+        return _difference(scores[b] - scores[a], samples[b] - samples[a], level) | facts
+
+    names = list(models)
+    return {name: {names[a]: compared(a, b) for a in range(b)} for b, name in enumerate(names)}
 
 
 def verdict(low, high, level=0.95):
@@ -191,7 +223,7 @@ def _draw_counts(cells, n_cells, unit, draws, seed):
     table = np.bincount(unit * n_cells + cells, minlength=n_units * n_cells).reshape(n_units, n_cells)
     kinds, multiplicity = np.unique(table, axis=0, return_counts=True)
     counts = np.empty((draws, n_cells))
-    for part in _chunks(draws, len(kinds)):
+    for part in chunks(draws, len(kinds)):
         weights = rng.multinomial(n_units, multiplicity / n_units, size=part.stop - part.start)
         counts[part] = weights.astype(np.float64) @ kinds.astype(np.float64)
     return counts
@@ -216,56 +248,11 @@ def _count_differences(counts, names):
     return {name: None if of_a[name] is None else of_b[name] - of_a[name] for name in of_a}
 
 
-def _draw_roc_auc(truth, y_prob, unit, draws, seed):
-    """Return float64 (draws,): macro one-vs-rest ROC-AUC of resampled records.
-
-    The AUC is the share of (member, non-member) pairs in the right order, ties
-    counting half; records weigh as often as they were drawn. A class that a
-    draw leaves without members or non-members is left out of that draw's mean.
-    """
-    rng = np.random.default_rng([seed, 1])
-    n_units = len(truth) if unit is None else int(unit.max()) + 1
-    rankings = []
-    for column in range(y_prob.shape[1]):
-        score, member = y_prob[:, column], truth == column
-        if not member.any() or member.all():
-            continue
-        others = np.flatnonzero(~member)
-        others = others[np.argsort(score[others], kind="stable")]
-        below = np.searchsorted(score[others], score[member], side="left")
-        up_to = np.searchsorted(score[others], score[member], side="right")
-        rankings.append((np.flatnonzero(member), others, below, up_to))
-    values = np.empty(draws)
-    for part in _chunks(draws, len(truth)):
-        size = part.stop - part.start
-        chosen = rng.integers(n_units, size=(size, n_units)) + np.arange(size)[:, None] * n_units
-        weights = np.bincount(chosen.reshape(-1), minlength=size * n_units).reshape(size, n_units)
-        if unit is not None:
-            weights = weights[:, unit]
-        areas = np.stack([_weighted_auc(weights, *ranking) for ranking in rankings])
-        defined = ~np.isnan(areas)
-        values[part] = np.where(defined, areas, 0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
-        values[part][~defined.any(axis=0)] = np.nan
-    return values[~np.isnan(values)]
-
-
-def _weighted_auc(weights, members, others, below, up_to):
-    """Return (draws,) AUC of records weighted by `weights` (draws, n); NaN where a side has no weight."""
-    cumulative = np.zeros((len(weights), len(others) + 1))
-    np.cumsum(weights[:, others], axis=1, out=cumulative[:, 1:])
-    of_members = weights[:, members]
-    right = (of_members * (cumulative[:, below] + cumulative[:, up_to])).sum(axis=1) / 2
-    pairs = of_members.sum(axis=1) * cumulative[:, -1]
-    return np.divide(right, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+def _difference(difference, sample, level):
+    interval = _interval(difference, sample, level)
+    return {"difference": interval.pop("estimate"), **interval, "share_above_zero": float((sample > 0).mean())}
 
 
 def _interval(estimate, sample, level):
     low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2])
     return {"estimate": float(estimate), "low": float(low), "high": float(high), "draws": len(sample)}
-
-
-def _chunks(draws, width):
-    """Yield slices of the draws, each holding about `_CHUNK_VALUES` numbers of rows this wide."""
-    size = max(1, _CHUNK_VALUES // max(1, width))
-    for start in range(0, draws, size):
-        yield slice(start, min(start + size, draws))

@@ -8,6 +8,9 @@ import numpy as np
 from transplant.errors import DataError
 from transplant.signals.moments import Moments
 
+_SHOWN = 4  # columns whose constants are printed
+_BLOCK_VALUES = 1 << 20  # values of full records whose moments are taken at once
+
 
 @dataclasses.dataclass(frozen=True)
 class Normalization:
@@ -61,31 +64,49 @@ class Normalization:
 
     def __str__(self):
         if self.method == "none":
-            return "none (millivolts)"
-        numbers = "; ".join(f"mean {m:.4f}, std {s:.4f} mV" for m, s in zip(self.mean, self.std))
-        return f"{self.method} from {self.source} ({numbers})"
+            return "none"
+        pairs = list(zip(self.mean, self.std))
+        numbers = "; ".join(f"mean {m:.4f}, std {s:.4f}" for m, s in pairs[:_SHOWN])
+        more = f" and {len(pairs) - _SHOWN} columns more" if len(pairs) > _SHOWN else ""
+        return f"{self.method} from {self.source} ({numbers}{more})"
 
 
-def normalization_of(moments):
+def normalization_of(moments, untouched=()):
     """Return the standardisation by a training part's `Moments`.
 
+    Args:
+        moments: `Moments` of every column.
+        untouched: columns that stay as they are: masks and one-hot codes. Beside such columns one that
+            never changes is centred alone, as a variable that nobody in the training part had measured.
+            Defaults to none.
+
     Raises:
-        DataError: if a lead has no valid sample or never changes.
+        DataError: if a lead has no valid sample or, without `untouched`, never changes.
     """
-    std = moments.std()
+    mean, std = np.array(moments.mean), moments.std()
+    untouched = list(untouched)
     if np.isnan(std).any():
         raise DataError("normalisation needs valid samples in every lead. Received: a lead without any")
-    if not std.all():
+    if not std.all() and not untouched:
         raise DataError("normalisation needs a signal that varies. Received: a lead that is constant")
-    return Normalization("zscore", "train", tuple(moments.mean), tuple(std.tolist()))
+    std[std == 0] = 1
+    mean[untouched], std[untouched] = 0, 1
+    return Normalization("zscore", "train", tuple(mean.tolist()), tuple(std.tolist()))
 
 
-def fit_normalization(x, lengths):
+def fit_normalization(x, lengths, untouched=()):
     """Compute the standardisation of left-padded training records.
 
     Args:
-        x: float32 (records, time, leads) in mV, padded on the left.
+        x: (records, time, leads) in mV, padded on the left; or images (records, height, width, channels).
         lengths: (records,) valid samples at the end of each record; padding is left out.
+        untouched: columns that are not standardised. Defaults to none.
     """
-    parts = (Moments.of(record[-int(length) :]) for record, length in zip(x, lengths) if length)
-    return normalization_of(functools.reduce(Moments.pool, parts))
+    lengths = np.asarray(lengths)
+    if (lengths == x.shape[1]).all():
+        rows = max(1, _BLOCK_VALUES // x[0].size)
+        blocks = (x[start : start + rows] for start in range(0, len(x), rows))
+    else:
+        blocks = (record[-int(length) :] for record, length in zip(x, lengths) if length)
+    parts = (Moments.of(block.reshape(-1, x.shape[-1])) for block in blocks)
+    return normalization_of(functools.reduce(Moments.pool, parts), untouched)

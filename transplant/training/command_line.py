@@ -181,13 +181,16 @@ def add_optimizer_flags(parser, learning_rate=1e-3):
         learning_rate: its default; or a text that says what it is where the
             command sets it later.
     """
+    parser.add_argument(
+        "--optimizer", choices=("adam", "sgd"), default="adam", help="Adam, or gradient descent without momentum"
+    )
     settled = not isinstance(learning_rate, str)
     parser.add_argument(
         "--learning-rate",
         type=positive_float,
         default=learning_rate if settled else None,
         metavar="R",
-        help="Adam's learning rate" + ("" if settled else f"; default: {learning_rate}"),
+        help="the optimiser's learning rate" + ("" if settled else f"; default: {learning_rate}"),
     )
     parser.add_argument(
         "--schedule",
@@ -203,7 +206,7 @@ def add_optimizer_flags(parser, learning_rate=1e-3):
         type=share,
         default=0.0,
         metavar="D",
-        help="AdamW's; biases and batch-norm scales and offsets do not decay",
+        help="decoupled, as AdamW's; biases and batch-norm scales and offsets do not decay",
     )
     parser.add_argument(
         "--clip-norm",

@@ -40,10 +40,10 @@ class ModelDescription:
         architecture: name in `transplant.modules.registry`.
         stages: stages of the backbone that were built.
         leads: lead names in the order of the input's last axis.
-        sampling_rate_hz: samples per second of the input.
-        unit: unit of the signal before normalisation, "mV".
+        sampling_rate_hz: samples per second of the input; None where it has no time in seconds.
+        unit: unit of the signal before normalisation, such as "mV".
         normalization: how the signal was standardised.
-        input_length: samples of one training input; None where it varied.
+        input_length: samples of one training input; None where it varied; of images their height.
         task: name of the pretraining task, "finetuning", or "unknown".
         classes: class names in the order of the head's outputs.
         data: name, fingerprint, label version and the like of the training data.
@@ -56,7 +56,7 @@ class ModelDescription:
     architecture: str
     stages: int
     leads: tuple
-    sampling_rate_hz: float
+    sampling_rate_hz: float | None
     unit: str
     normalization: Normalization
     input_length: int | None

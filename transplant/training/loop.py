@@ -26,7 +26,13 @@ from transplant.training.weight_average import WeightAverage
 BEST_WEIGHTS = "best_weights.npz"
 
 # Column of history.csv that a monitored metric stands in: (with validation data, without).
-_COLUMNS = {"loss": ("val_loss", "loss"), "acc": ("val_acc", "acc"), "f1": ("f1", None), "auc": ("auc", None)}
+_COLUMNS = {
+    "loss": ("val_loss", "loss"),
+    "acc": ("val_acc", "acc"),
+    "f1": ("f1", None),
+    "auc": ("auc", None),
+    "auprc": ("auprc", None),
+}
 # They come first in history.csv, where a task has them.
 _FIRST = ("epoch", "loss", "acc", "val_loss", "val_acc", "f1")
 
@@ -41,7 +47,7 @@ class Plan:
         dataset_of_epoch: function epoch (from 0) -> tf.data.Dataset of that epoch's batches.
         validate: function () -> dict of history columns, those of `monitor` and
             `stop_metric` among them; None without validation data.
-        monitor: loss, acc, f1 or auc: what the best weights are chosen by.
+        monitor: loss, acc, f1, auc or auprc: what the best weights are chosen by.
         stop_metric: the same choices, for early stopping.
         patience: epochs without improvement before stopping; None never stops.
         keep_weights: whether every epoch's weights are kept.

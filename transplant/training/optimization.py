@@ -17,6 +17,7 @@ class OptimizerSettings:
     """What the command line says of the optimiser; the defaults are plain Adam.
 
     Attributes:
+        optimizer: "adam", or "sgd": gradient descent without momentum.
         learning_rate: its highest value.
         schedule: "constant", or "cosine": down to 0 at the last step of the run.
         warmup_steps: steps in which the rate rises linearly from 0. Defaults to 0.
@@ -34,6 +35,7 @@ class OptimizerSettings:
     weight_decay: float = 0.0
     clip_norm: float = 0.0
     ema: float = 0.0
+    optimizer: str = "adam"
 
     @classmethod
     def from_options(cls, options):
@@ -74,7 +76,7 @@ def learning_rate_schedule(settings, total_steps):
 
 
 def build_optimizer(settings, total_steps, beta_1=0.9, beta_2=0.999, epsilon=1e-7, rate_of=None):
-    """Build Adam, or AdamW where weights decay, for the strategy and precision in force.
+    """Build Adam, AdamW where weights decay, or SGD, for the strategy and precision in force.
 
     Call it where the model is built: inside the scope of the strategy and of
     `transplant.training.runtime.precision`.
@@ -82,7 +84,7 @@ def build_optimizer(settings, total_steps, beta_1=0.9, beta_2=0.999, epsilon=1e-
     Args:
         settings: `OptimizerSettings`.
         total_steps: training steps of the whole run.
-        beta_1, beta_2, epsilon: of Adam. Default to Keras' defaults.
+        beta_1, beta_2, epsilon: of Adam alone. Default to Keras' defaults.
         rate_of: function from a variable's path to its share of the learning rate and the
             step from which on it learns. Defaults to None: all learn alike.
 
@@ -98,12 +100,13 @@ def build_optimizer(settings, total_steps, beta_1=0.9, beta_2=0.999, epsilon=1e-
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     arguments = {
         "learning_rate": learning_rate_schedule(settings, total_steps),
-        "beta_1": beta_1,
-        "beta_2": beta_2,
-        "epsilon": epsilon,
         "global_clipnorm": settings.clip_norm / replicas or None,
     }
-    kind = keras.optimizers.AdamW if settings.weight_decay else keras.optimizers.Adam
+    if settings.optimizer == "sgd":
+        kind = keras.optimizers.SGD
+    else:
+        kind = keras.optimizers.AdamW if settings.weight_decay else keras.optimizers.Adam
+        arguments |= {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
     if settings.weight_decay:
         arguments["weight_decay"] = settings.weight_decay
     if settings.clip_norm and replicas > 1:

@@ -19,7 +19,7 @@ class Progress:
     a line is written per tenth of the job, or per half minute where that is rarer.
 
     Args:
-        total: steps of the whole job.
+        total: steps of the whole job; None where nobody knows: then no time left is shown.
         label: what is counted, e.g. "patients".
         stream: where to write. Defaults to stderr.
     """
@@ -41,20 +41,21 @@ class Progress:
         if self._tty:
             due = now - self._shown_at > 0.25
         else:
-            tenth = 10 * self._done // max(self._total, 1)
-            due = (tenth > self._shown_tenth and now - self._shown_at > 5) or now - self._shown_at > 30
+            due = (self._tenths() > self._shown_tenth and now - self._shown_at > 5) or now - self._shown_at > 30
         if due or (last and self._tty):
             self._show(now, note)
 
     def _show(self, now, note):
         self._shown_at = now
-        self._shown_tenth = 10 * self._done // max(self._total, 1)
+        self._shown_tenth = self._tenths()
         elapsed = now - self._began
-        left = elapsed / self._done * (self._total - self._done)
-        text = (
-            f"{self._label} {self._done}/{self._total}, {format_seconds(elapsed)} gone, "
-            f"{format_seconds(left)} left{note and ', ' + note}"
-        )
+        text = f"{self._label} {self._done}"
+        if self._total is None:
+            text += f", {format_seconds(elapsed)} gone"
+        else:
+            left = elapsed / self._done * (self._total - self._done)
+            text += f"/{self._total}, {format_seconds(elapsed)} gone, {format_seconds(left)} left"
+        text += note and ", " + note
         if self._tty:
             width = _line_width()
             self._stream.write(f"\r{text[:width]:<{width}}" + ("\n" if self._done == self._total else ""))
@@ -62,9 +63,12 @@ class Progress:
             self._stream.write(text + "\n")
         self._stream.flush()
 
+    def _tenths(self):
+        return 0 if self._total is None else 10 * self._done // max(self._total, 1)
+
     def clear(self):
         """Take the line off a terminal, so that what is printed next begins a line of its own."""
-        if self._tty and self._done < self._total:
+        if self._tty and self._done != self._total:
             self._stream.write(f"\r{'':<{_line_width()}}\r")
             self._stream.flush()
 

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from transplant.errors import WeightsError, shorten
-from transplant.modules.registry import FUSION, PREFIXES
+from transplant.modules.registry import FUSION, PREFIXES, get_architecture
 from transplant.training.weights import is_random_state, named_variables
 
 STEM_KERNEL = "stem_conv/kernel"
@@ -49,6 +49,10 @@ def is_branch(theirs, ours):
     return ours.architecture == FUSION and theirs.architecture in PREFIXES
 
 
+def _in_hz(rate):
+    return "none" if rate is None else f"{rate:g} Hz"
+
+
 def _refuse_other_preparation(path, theirs, ours):
     """Raise where the file's model saw another kind of input, or is another network."""
     branch = is_branch(theirs, ours)
@@ -56,7 +60,7 @@ def _refuse_other_preparation(path, theirs, ours):
     spectrogram = None if branch and theirs.spectrogram is None else ours.spectrogram
     pairs = [
         ("architecture", theirs.architecture, theirs.architecture if branch else ours.architecture),
-        ("sampling rate", f"{theirs.sampling_rate_hz:g} Hz", f"{ours.sampling_rate_hz:g} Hz"),
+        ("sampling rate", _in_hz(theirs.sampling_rate_hz), _in_hz(ours.sampling_rate_hz)),
         ("unit", theirs.unit, ours.unit),
         ("normalisation", theirs.normalization.method, ours.normalization.method),
         ("spectrogram", theirs.spectrogram or "none", spectrogram or "none"),
@@ -79,6 +83,11 @@ def _refuse_other_preparation(path, theirs, ours):
         raise WeightsError(
             f"{path}: weights of several leads serve the same number of leads. "
             f"Received: leads {', '.join(theirs.leads)}, this run {', '.join(ours.leads)}"
+        )
+    if get_architecture(ours.architecture).is_plain and file_leads != run_leads:
+        raise WeightsError(
+            f"{path}: weights of a plain network serve the columns that they were trained on. "
+            f"Received: {shorten(theirs.leads)}, this run {shorten(ours.leads)}"
         )
     if file_leads != run_leads and sorted(file_leads) == sorted(run_leads):
         raise WeightsError(

@@ -19,7 +19,7 @@ def predict_probabilities(model, inputs, batch_size=None):
 
 
 def validation_values(y_true, y_prob, metrics):
-    """Return the history columns val_loss, val_acc, f1, and auc where it is monitored.
+    """Return the history columns val_loss, val_acc, f1, and auc and auprc where they are monitored.
 
     Args:
         y_true: class indices (n,).
@@ -31,6 +31,7 @@ def validation_values(y_true, y_prob, metrics):
         "val_acc": monitored_value("acc", y_true, y_prob),
         "f1": monitored_value("f1", y_true, y_prob),
     }
-    if "auc" in metrics:
-        values["auc"] = monitored_value("auc", y_true, y_prob)
+    for name in ("auc", "auprc"):
+        if name in metrics:
+            values[name] = monitored_value(name, y_true, y_prob)
     return values

@@ -62,8 +62,23 @@ def _layer_variables(layer):
             random_states += 1
             continue
         parts = variable.path.split("/")
-        inside = parts[parts.index(layer.name) + 1 :] if layer.name in parts[:-1] else parts[-1:]
+        if layer.name in parts[:-1]:
+            inside = parts[parts.index(layer.name) + 1 :]
+        else:
+            inside = (*_way_within(layer, variable), parts[-1])
         yield "/".join(inside), variable
+
+
+def _way_within(layer, variable):
+    """Return the names of the parts of a layer that lead to a variable of it.
+
+    A `.keras` file is read cell by cell, so that the path of a recurrent cell's variable does
+    not name the layer around the cell.
+    """
+    for part in vars(layer).values():
+        if isinstance(part, keras.layers.Layer) and any(v is variable for v in part.variables):
+            return (part.name, *_way_within(part, variable))
+    return ()
 
 
 def is_random_state(key):
