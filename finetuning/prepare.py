@@ -199,6 +199,8 @@ def _report(out_dir, parts, skipped, args):
         present = [label for label, count in part.counts().items() if count]
         if len(present) < 2:
             print(f"{name} has records of {', '.join(present)} alone: a classifier needs two classes or more")
+    if any(sum(count > 0 for count in part.counts().values()) < 2 for part in parts.values()):
+        return
     if "train" in parts:
         random = " --split random" if args.split == RANDOM else ""
         arch = _networks(parts["train"])[:1]

@@ -115,12 +115,14 @@ def test_a_header_alone_gives_no_chunk_and_is_no_table(tmp_path):
 @pytest.mark.parametrize("gzipped", [False, True])
 def test_a_table_cut_in_its_last_line_is_refused(tmp_path, gzipped):
     data = table_text("A B C", [{"A": i, "B": 2, "C": 3} for i in range(50)]).encode()
-    for cut, is_whole in ((data, True), (data[:-1], True), (data[:-3], False), (data[:-6], False)):
+    # Without its end a line has all its fields, but the last one may have lost digits.
+    no_end, too_few = "every line ends, the last one too.*'49,2,3'", "every line has 3 fields"
+    for cut, message in ((data, None), (data[:-1], no_end), (data[:-3], too_few), (data[:-6], too_few)):
         (tmp_path / "T.csv").write_bytes(gzip.compress(cut) if gzipped else cut)
-        if is_whole:
+        if message is None:
             assert len(read_table(tmp_path / "T.csv", {"a": ID})) == 50
         else:
-            with pytest.raises(DataError, match=r"T\.csv: every line has 3 fields.*cut short.*physionet"):
+            with pytest.raises(DataError, match=rf"T\.csv: {message}.*cut short.*physionet"):
                 read_table(tmp_path / "T.csv", {"a": ID})
 
 

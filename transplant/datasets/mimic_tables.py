@@ -250,6 +250,12 @@ def _check_last_line(path, tail, header, address):
             f"{path}: every line has {len(header)} fields. Received: a last line of {len(fields)}; the file is cut "
             f"short, get it again from {address}"
         )
+    if not tail.endswith(b"\n"):
+        # In the last field a cut leaves as many fields: a code 428 of 4280 would pass for another diagnosis.
+        raise DataError(
+            f"{path}: every line ends, the last one too. Received: {last[-40:].decode('utf-8', errors='replace')!r} "
+            f"and no end of line; the file is cut short, get it again from {address}"
+        )
 
 
 def _files_of(folder):

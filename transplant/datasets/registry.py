@@ -124,7 +124,13 @@ DATASETS = {
             "read_visits",
             is_whole=True,
             options=(
-                DatasetOption("death_within", "which deaths count", "ever", ("ever", "year")),
+                DatasetOption(
+                    "death_within",
+                    "which deaths count: in the hospital or at any time later, or within a year of the last visit kept; "
+                    "all patients of the open demo have died, so that it needs a year",
+                    "ever",
+                    ("ever", "year"),
+                ),
                 DatasetOption("max_visits", "last visits of a patient to keep; all if not given"),
             ),
             n_classes=2,
