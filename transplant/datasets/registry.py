@@ -126,7 +126,7 @@ DATASETS = {
             options=(
                 DatasetOption(
                     "death_within",
-                    "which deaths count: in the hospital or at any time later, or within a year of the last visit kept; "
+                    "which deaths count: in the hospital or at any time later, or within a year of the last visit; "
                     "all patients of the open demo have died, so that it needs a year",
                     "ever",
                     ("ever", "year"),
