@@ -174,15 +174,8 @@ def read_stays(files, skipped=None, on_record=None):
     try:
         return _parse(bodies)
     except ValueError:
-        pass
-    # Somewhere is a row that is not as it should be: look at each file, line by line.
-    for name in list(bodies):
-        try:
-            bodies[name] = _checked(files[name], name, bodies[name])
-        except DataError as error:
-            _skip(name, error, skipped)
-            del bodies[name]
-    return _parse(bodies)
+        # Somewhere is a row that is not as it should be: look at each file, line by line.
+        return _parse(_checked_bodies(files, bodies, skipped))
 
 
 def _skip(name, error, skipped):
@@ -241,6 +234,17 @@ def _parse(bodies):
     if not np.array_equal(stay[is_name], np.arange(len(rows))) or not np.array_equal(value[is_name], expected):
         raise ValueError("names of other stays")
     return Events(tuple(bodies), stay, hours[table["time"].cat.codes.to_numpy()], parameter, value)
+
+
+def _checked_bodies(files, bodies, skipped):
+    """Return the bodies of the files that hold nothing but whole rows; the others are errors, or skipped."""
+    sound = {}
+    for name, body in bodies.items():
+        try:
+            sound[name] = _checked(files[name], name, body)
+        except DataError as error:
+            _skip(name, error, skipped)
+    return sound
 
 
 def _checked(file, name, body):

@@ -19,7 +19,6 @@ SUB_PERIODS = (
     ("last", 25),
     ("last", 50),
 )
-FEATURES_PER_CHANNEL = len(SUB_PERIODS) * len(STATISTICS)
 # Their tolerance at both ends of a sub-period, in steps of time.
 _EPSILON = 1e-6
 _BLOCK_BYTES = 64 * 2**20
