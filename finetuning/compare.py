@@ -5,7 +5,6 @@ import sys
 
 from finetuning.presets import PRESETS, SHARES
 from finetuning.recipes import RECIPES
-from finetuning.split_options import add_split_flag
 from finetuning.variants import Variant, default_variants, leave_one_out
 from transplant.modules.registry import ARCHITECTURES
 from transplant.training.command_line import (
@@ -18,6 +17,7 @@ from transplant.training.command_line import (
     seed,
 )
 from transplant.training.fold_option import parse_folds
+from transplant.training.split_options import add_split_flag
 
 DESCRIPTION = """\
 Fine-tune from several initial weights, with several networks, recipes and

@@ -14,7 +14,6 @@ from finetuning.nested import chosen_row
 from finetuning.results import MAINS_HZ
 from finetuning.rows import expand_rows
 from finetuning.runs import inner_folds, list_runs, perform, share_of_array, single_folds
-from finetuning.split_options import RANDOM, check_leakage_of, units_of
 from finetuning.variants import default_variants, recipe_values
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import DataError, OptionError, shorten
@@ -23,6 +22,7 @@ from transplant.modules.registry import check_fit
 from transplant.training.fold_option import LEFT_OUT
 from transplant.training.job import open_job
 from transplant.training.progress import Progress
+from transplant.training.split_options import RANDOM, check_leakage_of, units_of
 from transplant.training.splits import make_folds
 from transplant.training.transfer import trained_on
 from transplant.training.weights import read_weights
@@ -89,7 +89,9 @@ def run_comparison(args, starts, log=print):
         held_out += ", at random: a group may be on both sides"
     waiting = [run for run in mine if not run.is_finished]
     here = f"{len(mine)} of them here" + (f", {len(mine) - len(waiting)} finished" if len(waiting) < len(mine) else "")
-    log(f"{data}; {held_out}, {len(args.seeds)} seed(s), {len(rows)} rows: {len(runs)} runs, {here}")
+    for note in data.notes:
+        log(note)
+    log(f"{data.summary}; {held_out}, {len(args.seeds)} seed(s), {len(rows)} rows: {len(runs)} runs, {here}")
     progress = Progress(len(waiting), "runs")
     for run in waiting:
         perform(run, shared)

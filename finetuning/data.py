@@ -5,16 +5,23 @@ import itertools
 
 import numpy as np
 
-from finetuning.dataset_options import dataset_values, read_dataset
-from finetuning.preparation import prepare_records
-from finetuning.split_options import PUBLISHED, RANDOM, TEST_SHARE, check_leakage_of, hold_out, units_of, warn_of_random
 from transplant.datasets.labelled_set import LabelledSet
+from transplant.datasets.preparation import prepare_records
 from transplant.datasets.registry import get_dataset
 from transplant.errors import DataError, OptionError, SplitError, shorten
 from transplant.modules.registry import check_fit
-from transplant.signals.normalization import Normalization, fit_normalization
 from transplant.training.balance import balanced_subset
+from transplant.training.dataset_options import dataset_values, read_dataset, settle_dataset_options
 from transplant.training.fold_option import LEFT_OUT
+from transplant.training.split_options import (
+    PUBLISHED,
+    RANDOM,
+    TEST_SHARE,
+    check_leakage_of,
+    hold_out,
+    units_of,
+    warn_of_random,
+)
 from transplant.training.splits import check_disjoint, make_folds, stratified_split, stratified_subset
 
 SYNTHETIC_RECORDS = 200
@@ -148,13 +155,16 @@ def check_data_options(args):
         raise OptionError("--folds goes with --train or --dataset. Received: neither")
     if args.dataset and args.folds and args.test_size is not None:
         raise OptionError("--folds takes the test set out of --dataset; leave out --test-size")
-    if not args.dataset:
+    if args.dataset:
+        settle_dataset_options(args)
+    else:
         _refuse_dataset_options(args)
     if args.split == PUBLISHED and (args.folds or args.test_size is not None):
         raise OptionError(
             "--split published has a test set of its own. Received: --folds or --test-size too; leave one of them out"
         )
-    if args.dataset and (shape := get_dataset(args.dataset).shape) and not args.folds and args.length is None:
+    shape = get_dataset(args.dataset).shape if args.dataset and not args.folds else None
+    if shape and args.length in (None, shape[0]):
         # Where the shape is known, reading the data for nothing can be saved.
         check_fit(args.arch, (*shape[:-1], 1) if args.channel is not None else shape)
     if (args.fold is None) != (args.folds is None):
@@ -211,7 +221,8 @@ def _load_sets(args, log):
         skipped = [] if args.skip_bad else None
         whole, _ = read_dataset(args, args.seed, skipped)
         if skipped:
-            log(f"skipped {len(skipped)} records: {shorten(f'{bad.name} ({bad.reason})' for bad in skipped)}")
+            records = f"{len(skipped)} record{'s' if len(skipped) > 1 else ''}"
+            log(f"skipped {records}: {shorten(f'{bad.name} ({bad.reason})' for bad in skipped)}")
         if args.channel is not None:
             whole = dataclasses.replace(whole, data=whole.data.select_lead(args.channel))
         if args.folds or args.test_size == 0:
@@ -272,27 +283,3 @@ def check_classes(data):
             f"a classifier needs records of two classes or more. Received: {data.dataset} with {len(data)} of "
             f"{', '.join(data.classes[index] for index in present)}; give records of the other classes too"
         )
-
-
-def choose_normalization(mode, train):
-    """Return the `Normalization` of a run: from the training set, published, or none.
-
-    Args:
-        mode: "train", "paper" or "none".
-        train: the training `LabelledSet`.
-    """
-    if train.is_standardised:
-        if mode != "train":
-            raise OptionError(
-                f"--normalization {mode} needs values as recorded. Received: a set that its writer standardised; "
-                "prepare the records with finetuning.prepare, or leave the option out"
-            )
-        return train.normalization
-    if mode == "train":
-        if len(train.indicators) == len(train.leads):
-            return Normalization.none(len(train.leads))
-        untouched = [column for column, name in enumerate(train.leads) if name in set(train.indicators)]
-        return fit_normalization(train.x, train.lengths, untouched)
-    if mode == "paper":
-        return get_dataset(train.dataset).paper_normalization(len(train.leads))
-    return Normalization.none(len(train.leads))

@@ -5,20 +5,21 @@ import json
 import pathlib
 import sys
 
-from finetuning.dataset_options import add_dataset_flags, read_dataset
-from finetuning.split_options import (
+from transplant.datasets.registry import get_dataset
+from transplant.errors import DataError, OptionError
+from transplant.modules.registry import ARCHITECTURES
+from transplant.training.command_line import add_download_flags, fraction_or_count, make_parser, run, seed
+from transplant.training.dataset_options import add_dataset_flags, read_dataset, settle_dataset_options
+from transplant.training.split_options import (
     PUBLISHED,
     RANDOM,
     TEST_SHARE,
     add_split_flag,
     check_leakage_of,
     hold_out,
+    split_in_words,
     warn_of_random,
 )
-from transplant.datasets.registry import get_dataset
-from transplant.errors import DataError, OptionError
-from transplant.modules.registry import ARCHITECTURES
-from transplant.training.command_line import add_download_flags, fraction_or_count, make_parser, run, seed
 
 _DESCRIPTION = """\
 Prepare a labelled data set for fine-tuning: read, bring to one shape, split.
@@ -78,11 +79,14 @@ def prepare(args):
         raise OptionError(
             "--split published has a test set of its own. Received: --test-size too; leave one of them out"
         )
+    settle_dataset_options(args)
+    if args.split != PUBLISHED and args.test_size is None:
+        args.test_size = TEST_SHARE
     skipped = [] if args.skip_bad else None
     whole, label_file = read_dataset(args, args.seed, skipped, lambda spec: _download(spec, args))
     parts = {"all": whole.data}
     if args.test_size != 0:
-        train, test = hold_out(whole, args.test_size or TEST_SHARE, args.split, args.seed)
+        train, test = hold_out(whole, args.test_size, args.split, args.seed)
         parts = {"train": train, "test": test}
         warn_of_random(args.split, parts)
     if args.check_leakage:
@@ -183,11 +187,16 @@ def _write(out_dir, parts, description):
 
 
 def _report(out_dir, parts, skipped, args):
+    first = next(iter(parts.values()))
+    for note in first.notes:
+        print(note)
+    if len(parts) > 1:
+        print(f"split: {split_in_words(first, args.split)}")
     for name, part in parts.items():
-        print(f"{out_dir / name}.npz: {part}; fingerprint {part.fingerprint()}")
+        print(f"{out_dir / name}.npz: {part.summary}; fingerprint {part.fingerprint()}")
     print(f"{out_dir / 'prepare.json'}: options, versions, counts, skipped records")
     if skipped:
-        print(f"skipped {len(skipped)} records:")
+        print(f"skipped {len(skipped)} record{'s' if len(skipped) > 1 else ''}:")
         names_by_reason = {}
         for record in skipped:
             names_by_reason.setdefault(record.reason, []).append(record.name)
@@ -213,11 +222,12 @@ def _report(out_dir, parts, skipped, args):
 
 
 def _networks(data):
-    """Return two plain networks to begin with, or none for ECGs, which the default network is for."""
-    if not get_dataset(data.dataset).is_whole:
+    """Return plain networks to begin with, the data set's own first, or none for ECGs."""
+    spec = get_dataset(data.dataset)
+    if not spec.is_whole:
         return []
-    fitting = [entry.name for entry in ARCHITECTURES.values() if entry.is_plain and not entry.misfit(data.input_shape)]
-    return fitting[:2]
+    names = (spec.default_arch, "logistic")
+    return [name for name in names if not ARCHITECTURES[name].misfit(data.input_shape)]
 
 
 if __name__ == "__main__":

@@ -78,6 +78,21 @@ def default_recipe(arch):
     return PLAIN if get_architecture(arch).is_plain else BEST
 
 
+def recipes_table():
+    """Return what each recipe sets, as lines of text in columns."""
+    unset = {"patience": "none", "early_stop_metric": "--val-metric"}
+    rows = [("", *RECIPES)]
+    for name in RECIPES[PAPER]:
+        values = (recipe[name] for recipe in RECIPES.values())
+        cells = (unset.get(name, "by the data") if value is None else f"{value}".lower() for value in values)
+        rows.append((f"--{name.replace('_', '-')}", *cells))
+    # The list of augmentations is longer than all the rest: it has a line to itself.
+    rows = [tuple("(below)" if len(cell) > 20 else cell for cell in row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return "\n".join([*lines, f"  --augment of {BEST}: {RECIPES[BEST]['augment']}"])
+
+
 def default_metric(n_classes):
     """Return what chooses the best weights where nothing says it: AUROC of two classes, macro-F1 of more."""
     return "auc" if n_classes == 2 else "f1"

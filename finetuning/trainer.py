@@ -3,10 +3,9 @@
 import argparse
 import sys
 
-from finetuning.dataset_options import add_dataset_flags
-from finetuning.recipes import RECIPES, default_recipe
-from finetuning.split_options import add_split_flag
+from finetuning.recipes import RECIPES, default_recipe, recipes_table
 from transplant.augmentation.augmentation import TRANSFORMS
+from transplant.datasets.registry import DATASETS
 from transplant.modules.registry import ARCHITECTURES
 from transplant.training.class_weights import CLASS_WEIGHTS
 from transplant.training.command_line import (
@@ -23,7 +22,9 @@ from transplant.training.command_line import (
     seed,
     share,
 )
+from transplant.training.dataset_options import add_dataset_flags
 from transplant.training.fold_option import parse_folds
+from transplant.training.split_options import add_split_flag
 
 DESCRIPTION = """\
 Train a classifier of whole records, from random weights or from a
@@ -43,12 +44,15 @@ METRICS = ("loss", "acc", "f1", "auc", "auprc")
 
 
 def _networks():
-    return "network: " + "; ".join(f"{entry.name}: {entry.description}" for entry in ARCHITECTURES.values())
+    own = ", ".join(f"{spec.name} {spec.default_arch}" for spec in DATASETS.values() if spec.is_whole)
+    names = "; ".join(f"{entry.name}: {entry.description}" for entry in ARCHITECTURES.values())
+    return f"network: {names}. Default: {DEFAULT_ARCH}; of --dataset {own}"
 
 
 def build_parser():
     """Return the parser of this command."""
     parser = make_parser("python -m finetuning.trainer", DESCRIPTION)
+    parser.epilog = f"what the recipes set:\n\n{recipes_table()}"
     data = parser.add_argument_group("data")
     data.add_argument(
         "--train", metavar="FILE", help="labelled set made by finetuning.prepare; default: embedded synthetic records"
@@ -104,7 +108,7 @@ def build_parser():
     model.add_argument(
         "--second-weights-file", metavar="W", help="of --arch fusion: the pretrained backbone of the other branch"
     )
-    model.add_argument("--arch", choices=tuple(ARCHITECTURES), default=DEFAULT_ARCH, metavar="NAME", help=_networks())
+    model.add_argument("--arch", choices=tuple(ARCHITECTURES), metavar="NAME", help=_networks())
     model.add_argument("--stages", type=positive_int, metavar="N", help="first N stages of it; default: all")
     add_spectrogram_flags(model)
     training = parser.add_argument_group("training")
@@ -147,7 +151,7 @@ def build_parser():
     training.add_argument("--verbose", action="store_true", help="print the network layer by layer")
     add_dataset_flags(parser, required=False)
     _add_ingredients(parser)
-    add_optimizer_flags(parser.add_argument_group("optimiser [recipe]"))
+    add_optimizer_flags(parser.add_argument_group("optimiser"), note=" [recipe]")
     return parser
 
 
@@ -210,14 +214,16 @@ def parse(argv=None, prog=None):
     """
     choice = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     choice.add_argument("--recipe")
-    choice.add_argument("--arch", default=DEFAULT_ARCH)
+    choice.add_argument("--arch")
+    choice.add_argument("--dataset")
     parser = build_parser()
     if prog:
         parser.prog, parser.usage = prog, argparse.SUPPRESS
     chosen = choice.parse_known_args(argv)[0]
     # Names that do not exist are refused by the parser itself, with its usage.
-    recipe = chosen.recipe or default_recipe(chosen.arch if chosen.arch in ARCHITECTURES else DEFAULT_ARCH)
-    parser.set_defaults(recipe=recipe, **RECIPES.get(recipe, {}))
+    own = DATASETS[chosen.dataset].default_arch if chosen.dataset in DATASETS else DEFAULT_ARCH
+    recipe = chosen.recipe or default_recipe(chosen.arch if chosen.arch in ARCHITECTURES else own)
+    parser.set_defaults(arch=own, recipe=recipe, **RECIPES.get(recipe, {}))
     return parser.parse_args(argv)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from finetuning.batches import epoch_batches, feature_batches
-from finetuning.data import choose_normalization, coarse_validation, load_data
+from finetuning.data import coarse_validation, load_data
 from finetuning.feature_regression import run_feature_regression
 from finetuning.frozen import head_alone
 from finetuning.ingredients import check_branches, check_ingredients
@@ -29,6 +29,7 @@ from transplant.training.loop import BEST_WEIGHTS, Plan, monitored_column, run_p
 from transplant.training.losses import classifier_loss
 from transplant.training.optimization import OptimizerSettings, build_optimizer
 from transplant.training.runtime import precision, seed_everything
+from transplant.training.standardisation import choose_normalization
 from transplant.training.transfer import trained_on, transfer_backbone
 from transplant.training.validation import predict_probabilities, validation_values
 from transplant.training.weights import assign_weights, read_weights
@@ -71,7 +72,9 @@ def run_finetuning(args, job, log=print):
     if args.robustness:
         check_mains(data.train.sampling_rate_hz)
     normalization = choose_normalization(args.normalization, data.train)
-    log(f"Train data shape: {data.train.x.shape}; {data.train}")
+    log(f"Train data shape: {data.train.x.shape}; {data.train.summary}")
+    for note in data.train.notes:
+        log(note)
     for name, part in (("Validation", data.validation), ("Test", data.test)):
         if part is not None:
             log(f"{name} data shape: {part.x.shape}")

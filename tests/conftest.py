@@ -15,6 +15,19 @@ def real_data():
     return pathlib.Path(folder)
 
 
+@pytest.fixture
+def float64():
+    """Build models in float64."""
+    import keras
+
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx(before[0])
+    keras.config.set_dtype_policy(before[1])
+
+
 @pytest.fixture(scope="session")
 def small_store(tmp_path_factory):
     """A store of six synthetic patients, one minute each."""

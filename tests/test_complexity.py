@@ -92,7 +92,7 @@ def test_a_file_of_one_length(tmp_path, capsys):
         ("--model MODEL --dataset visits", "give it"),
         ("--model MODEL --dataset nope", "Received: nope"),
         ("--model FOLDER/none.keras", "No such file"),
-        ("--model FOLDER", "a model is a .keras file"),
+        ("--model FOLDER", "a job folder has a best_model.keras"),
         ("--model FOLDER/junk.keras", "is a zip archive"),
         ("--model FOLDER/archive.keras", "must hold a model"),
         ("--model FOLDER/code.keras", "Lambda"),

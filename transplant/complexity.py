@@ -35,7 +35,7 @@ def build_parser():
     model.add_argument("--arch", metavar="A", help=f"network: {networks}; default: {DEFAULT_ARCH}")
     model.add_argument("--stages", type=positive_int, metavar="N", help="first N stages of it; default: all")
     add_spectrogram_flags(model)
-    model.add_argument("--model", metavar="FILE", help="a `.keras` file, in place of --arch")
+    model.add_argument("--model", metavar="FILE", help="a `.keras` file, or a job folder with one, in place of --arch")
     size = parser.add_argument_group("input")
     size.add_argument(
         "--dataset",
@@ -186,6 +186,10 @@ def _load(path):
         DataError: if the file holds none that can be read safely.
     """
     path = pathlib.Path(path)
+    if path.is_dir():
+        path = path / "best_model.keras"
+        if not path.is_file():
+            raise DataError(f"{path.parent}: a job folder has a best_model.keras. Received: none in it; name the file")
     if path.suffix != ".keras":
         raise DataError(f"{path}: a model is a .keras file. Received: a file of another name; save it as one")
     with path.open("rb") as file:

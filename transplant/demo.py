@@ -93,7 +93,7 @@ def _show_and_run(module, function, arguments):
 
 def _write_sets(seed, folder):
     """Write the training and test records of the demonstration; return their paths."""
-    from finetuning.preparation import prepare_records
+    from transplant.datasets.preparation import prepare_records
     from transplant.datasets.registry import get_dataset
     from transplant.datasets.synthetic import short_records
 

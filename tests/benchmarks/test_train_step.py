@@ -37,6 +37,7 @@ def test_flops_of_a_strided_convolution_by_hand(train_step):
     assert train_step.forward_flops(model, 21) == 2 * 5 * (5 * 2 * 3)
 
 
+@pytest.mark.slow
 def test_the_output_is_a_table_and_one_line_of_json(train_step, monkeypatch, capsys):
     monkeypatch.setattr(train_step, "GEMM_SIZE", 64)
     monkeypatch.setattr(train_step, "QUICK", train_step.Size(((64, 2),), 2 * 64 * 2, 0.0001, stages=1))

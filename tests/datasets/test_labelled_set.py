@@ -51,7 +51,7 @@ def test_counts_and_one_hot():
 def test_it_prints_what_it_holds():
     text = str(make_set())
     assert text == (
-        "4 records x 6 samples (0.0 s) x 2 leads at 250 Hz; A 1, N 2, O 0, ~ 1; test v1; mV, not standardised"
+        "4 records x 6 samples (0.0 s) x 2 leads at 250 Hz; A 1, N 2, O 0, ~ 1; test, labels v1; mV, not standardised"
     )
     assert text in repr(make_set())
 
@@ -268,7 +268,7 @@ def test_images_keep_their_bytes_and_are_standardised_as_numbers(tmp_path):
     images.save(tmp_path / "images.npz")
     loaded = LabelledSet.load(tmp_path / "images.npz")
     assert same(images, loaded) and loaded.x.dtype == np.uint8
-    assert str(loaded).startswith("3 images of 4 x 5 x 1; a 2, b 1; images v1; grey level, not standardised")
+    assert str(loaded).startswith("3 images of 4 x 5 x 1; a 2, b 1; images, labels v1; grey level, not standardised")
     normalization = fit_normalization(images.x, images.lengths)
     # Of 0, 1 ... 59: the mean, and the root of (60^2 - 1) / 12.
     assert normalization.mean == (29.5,) and normalization.std == pytest.approx((17.318102,), abs=1e-6)
@@ -289,7 +289,7 @@ def test_indicators_stay_as_they_are(tmp_path):
     np.testing.assert_array_equal(table.standardized(normalization)[:, :, 1], x[:, :, 1])
     table.save(tmp_path / "table.npz")
     assert LabelledSet.load(tmp_path / "table.npz").indicators == ("mask->HR",)
-    assert "2 records x 2 steps of 3600 s x 3 columns" in str(table)
+    assert "2 records x 2 steps of 1 h x 3 columns" in str(table)
     assert table.select_lead("mask->HR").indicators == ("mask->HR",) and table.select_lead("HR").indicators == ()
     with pytest.raises(DataError, match=r"indicators are leads\. Received: SpO2"):
         dataclasses.replace(table, indicators=("SpO2",))

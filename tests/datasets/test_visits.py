@@ -90,7 +90,7 @@ def test_visits_become_multi_hot_vectors_in_the_order_of_time(tmp_path, gzipped)
     data = whole.data
     assert whole.published_test is None and len(calls) == 3
     assert data.record_ids.tolist() == data.group_ids.tolist() == ["11", "12", "13", "15", "16"]
-    assert data.leads == data.indicators == NAMES and data.x.shape == (5, 3, 6) and data.x.dtype == np.float32
+    assert data.leads == data.indicators == NAMES and data.x.shape == (5, 3, 6) and data.x.dtype == np.uint8
     assert data.lengths.tolist() == [3, 1, 1, 1, 1]
     expected = np.zeros((5, 3, 6))
     expected[0, 0, [1, 2]] = 1  # 111: 401, 250

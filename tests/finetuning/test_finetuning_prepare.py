@@ -10,9 +10,9 @@ import pytest
 import scipy.io
 import scipy.signal
 
-from finetuning.preparation import fit_length, prepare_records
 from finetuning.prepare import main
 from transplant.datasets.labelled_set import LabelledSet
+from transplant.datasets.preparation import fit_length, prepare_records
 from transplant.datasets.record import Record
 from transplant.datasets.registry import DATASETS, get_dataset
 from transplant.errors import DataError, OptionError

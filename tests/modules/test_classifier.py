@@ -6,6 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from fresh_process import check_files_in_a_fresh_process
 
 from transplant.errors import OptionError
 from transplant.modules.classifier import build_classifier
@@ -55,43 +56,18 @@ def test_logits_are_float32_under_mixed_precision(dtype_policy, policy):
     assert {keras.backend.standardize_dtype(v.dtype) for v in model.variables} == {"float32"}
 
 
-LOAD_ELSEWHERE = """
-import sys
-import keras, numpy as np
-import transplant
-folder = sys.argv[1]
-for policy in sys.argv[2:]:
-    model = keras.saving.load_model(f"{folder}/{policy}.keras", safe_mode=True)
-    y = model(np.load(f"{folder}/x.npy"), training=False)
-    print(keras.config.dtype_policy().name, keras.backend.standardize_dtype(y.dtype))
-    np.save(f"{folder}/{policy}.npy", y.numpy())
-"""
-
-
 def test_a_keras_file_gives_the_same_outputs_in_a_fresh_process(dtype_policy, tmp_path):
-    policies = ["float32", "mixed_bfloat16"]
     rng = np.random.default_rng(1)
     x = rng.normal(size=(2, 100, 2)).astype(np.float32)
-    np.save(tmp_path / "x.npy", x)
     expected = {}
-    for policy in policies:
+    for policy in ("float32", "mixed_bfloat16"):
         dtype_policy(policy)
         model = build_classifier("resnet18", 4, leads=2, stages=2, seed=5)
         for variable in model.non_trainable_variables:
             variable.assign(rng.uniform(0.5, 1.5, variable.shape))
         expected[policy] = model(x, training=False).numpy()
         model.save(tmp_path / f"{policy}.keras")
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD_ELSEWHERE, str(tmp_path), *policies],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["float32", "float32"] * 2
-    for policy in policies:
-        assert np.array_equal(np.load(tmp_path / f"{policy}.npy"), expected[policy])
+    check_files_in_a_fresh_process(expected, x, tmp_path)
 
 
 def test_a_classifier_without_classes_is_refused():

@@ -1,12 +1,11 @@
 """A padding-aware network gives a record the same numbers however it is padded."""
 
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from fresh_process import check_files_in_a_fresh_process
 
 from transplant.modules.classifier import build_classifier
 from transplant.training.runtime import precision
@@ -180,20 +179,8 @@ def test_dropout_stands_before_the_head_and_is_seeded():
     assert (dropped[0] == 0).mean() == pytest.approx(0.5, abs=0.05)
 
 
-LOAD_ELSEWHERE = """
-import sys
-import transplant
-import keras, numpy as np
-folder = sys.argv[1]
-for name in sys.argv[2:]:
-    model = keras.saving.load_model(f"{folder}/{name}.keras", safe_mode=True)
-    np.save(f"{folder}/{name}.npy", model(np.load(f"{folder}/x.npy"), training=False).numpy())
-"""
-
-
 def test_a_keras_file_gives_the_same_outputs_in_a_fresh_process(tmp_path):
     x = padded(records(100, 555), 700)
-    np.save(tmp_path / "x.npy", x)
     expected = {}
     for name, arch, spectrogram, policy in (
         ("raw", "resnet18", None, None),
@@ -203,16 +190,7 @@ def test_a_keras_file_gives_the_same_outputs_in_a_fresh_process(tmp_path):
             model = build(arch, spectrogram, stages=1, batch_norm="stock", dropout=0.2)
         expected[name] = model(x, training=False).numpy()
         model.save(tmp_path / f"{name}.keras")
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD_ELSEWHERE, str(tmp_path), *expected],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    for name, outputs in expected.items():
-        assert np.array_equal(np.load(tmp_path / f"{name}.npy"), outputs)
+    check_files_in_a_fresh_process(expected, x, tmp_path)
 
 
 def test_the_default_network_has_keras_layers_alone():

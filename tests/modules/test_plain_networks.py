@@ -1,11 +1,10 @@
 """The plain networks: sizes worked by hand, outputs against NumPy, padding, what is refused, files and transfer."""
 
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
+from fresh_process import check_files_in_a_fresh_process
 
 from transplant.errors import OptionError, WeightsError
 from transplant.modules import registry
@@ -24,6 +23,11 @@ PLAIN = [name for name, entry in registry.ARCHITECTURES.items() if entry.is_plai
 MASKED = [name for name in PLAIN if registry.get_architecture(name).masks_padding]
 SEIZURE, ICU, VISITS, IMAGE = (178, 1), (48, 76), (10, 50), (64, 64, 1)
 SMALL = (20, 3)
+
+
+def small(arch):
+    """A small shape that an architecture takes."""
+    return SMALL if 2 in registry.get_architecture(arch).input_ranks else (12, 12, 3)
 
 
 def draw(*shape, seed=0):
@@ -64,6 +68,22 @@ def dtype_policy():
         ),
         # 48 - 4 = 44, halved 22; 22 - 4 = 18, halved 9; 9 x 64 = 576.
         ("cnn1d", ICU, 2, [5 * 76 * 64 + 64, 5 * 64 * 64 + 64, 576 * 64 + 64, 64 * 2 + 2], 81_986),
+        # 64 halved 32; 32 - 4 = 28, halved 14; 14 x 14 x 16 = 3136.
+        (
+            "lenet",
+            IMAGE,
+            6,
+            [25 * 6 + 6, 25 * 6 * 16 + 16, 3136 * 120 + 120, 120 * 84 + 84, 84 * 6 + 6],
+            389_686,
+        ),
+        # A kernel of 9, and a factor and an offset a filter; 64 halved three times is 8.
+        (
+            "convnet3",
+            IMAGE,
+            6,
+            [9 * 128 + 128, 256, 9 * 128 * 128 + 128, 256, 9 * 128 * 128 + 128, 256, 8192 * 6 + 6],
+            346_374,
+        ),
         ("gru", SEIZURE, 5, [3 * (16 * 1 + 16 * 16 + 16), 16 * 5 + 5], 949),
         (
             "gru-deep",
@@ -94,7 +114,7 @@ def test_parameter_counts_worked_by_hand(arch, shape, n_classes, layers, total):
 def test_the_cases_above_are_all_plain_networks():
     assert PLAIN == [
         "logistic", "mlp-16", "mlp-deep", "mlp-512", "mlp3", "cnn", "cnn-dropout", "cnn1d",
-        "gru", "gru-deep", "visit-gru", "visit-lstm", "lstm-icu",
+        "lenet", "convnet3", "gru", "gru-deep", "visit-gru", "visit-lstm", "lstm-icu",
     ]  # fmt: skip
     assert {registry.get_architecture(name).stages for name in PLAIN} == {1}
     assert MASKED == ["visit-gru", "visit-lstm", "lstm-icu"]
@@ -102,7 +122,7 @@ def test_the_cases_above_are_all_plain_networks():
 
 @pytest.mark.parametrize("arch", PLAIN)
 def test_a_classifier_is_a_named_backbone_and_a_head(arch):
-    model = build_classifier(arch, 3, input_shape=SMALL, dropout=0.5)
+    model = build_classifier(arch, 3, input_shape=small(arch), dropout=0.5)
     assert [layer.name for layer in model.layers] == ["signal", "backbone", "head_dropout", "head"]
     backbone = model.get_layer("backbone")
     assert len(backbone.output_shape) == 2
@@ -234,7 +254,7 @@ def test_a_network_without_masks_sees_the_padding():
 @pytest.mark.parametrize("arch", PLAIN)
 def test_initial_weights_depend_on_the_seed_alone(arch):
     one, again, other = (
-        {k: v.numpy() for k, v in named_variables(build_classifier(arch, 3, input_shape=SMALL, seed=s)).items()}
+        {k: v.numpy() for k, v in named_variables(build_classifier(arch, 3, input_shape=small(arch), seed=s)).items()}
         for s in (1, 1, 2)
     )
     assert all(np.array_equal(one[key], again[key]) for key in one)
@@ -256,10 +276,10 @@ def test_no_two_layers_of_a_network_start_alike():
 
 @pytest.mark.parametrize("arch", PLAIN)
 def test_logits_and_weights_are_float32_under_mixed_precision(arch, dtype_policy):
-    x = draw(2, *SMALL)
-    expected = outputs(build_classifier(arch, 3, input_shape=SMALL, seed=1), x)
+    x = draw(2, *small(arch))
+    expected = outputs(build_classifier(arch, 3, input_shape=small(arch), seed=1), x)
     dtype_policy("mixed_float16")
-    model = build_classifier(arch, 3, input_shape=SMALL, seed=1)
+    model = build_classifier(arch, 3, input_shape=small(arch), seed=1)
     logits = model(x, training=False)
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     assert keras.backend.standardize_dtype(model.get_layer("backbone")(x).dtype) == "float32"
@@ -279,10 +299,10 @@ def test_a_step_that_half_precision_takes_for_zero_is_no_padding(dtype_policy):
 
 @pytest.mark.parametrize("arch", PLAIN)
 def test_one_step_of_training_moves_every_weight(arch):
-    model = build_classifier(arch, 3, input_shape=SMALL, seed=1)
+    model = build_classifier(arch, 3, input_shape=small(arch), seed=1)
     before = [v.numpy() for v in model.trainable_variables]
     model.compile(keras.optimizers.SGD(0.1), classifier_loss(np.ones(3)))
-    assert np.isfinite(model.train_on_batch(draw(12, *SMALL), np.arange(12) % 3))
+    assert np.isfinite(model.train_on_batch(draw(12, *small(arch)), np.arange(12) % 3))
     for variable, old in zip(model.trainable_variables, before):
         assert not np.array_equal(variable.numpy(), old), variable.path
 
@@ -313,7 +333,7 @@ def test_both_lstms_for_intensive_care_drop_inputs_and_no_recurrent_values():
     ("arch", "shape", "message"),
     [
         ("resnet18", IMAGE, r"resnet18 does not fit the records: it takes records of \(time, channels\)\. Received: "
-         r"shape \(64, 64, 1\); choose one of logistic, mlp-16, mlp-deep, mlp-512, mlp3$"),
+         r"shape \(64, 64, 1\); choose one of logistic, mlp-16, mlp-deep, mlp-512, mlp3, lenet, convnet3$"),
         ("cnn", IMAGE, r"cnn does not fit .* takes records of \(time, channels\)"),
         ("gru", IMAGE, r"gru does not fit .* takes records of \(time, channels\)"),
         ("logistic-features", IMAGE, r"logistic-features does not fit .* takes records of \(time, channels\)"),
@@ -336,12 +356,13 @@ def test_an_architecture_that_does_not_fit_is_refused_before_it_is_built(arch, s
 
 
 @pytest.mark.parametrize("arch", PLAIN)
-def test_what_fits_is_built_and_sixteen_steps_are_the_fewest_of_a_convolutional_network(arch):
+def test_what_fits_is_built_with_the_fewest_steps(arch):
     entry = registry.get_architecture(arch)
-    shape = (entry.fewest_steps, 2)
+    shape = (entry.fewest_steps, *small(arch)[1:])
     registry.check_fit(arch, shape)
     assert outputs(build_classifier(arch, 2, input_shape=shape), draw(1, *shape)).shape == (1, 2)
-    assert entry.fewest_steps == (16 if entry.module.endswith("cnn") else 1)
+    fewest = {"cnn": 16, "lenet": 12, "convnet": 8}
+    assert entry.fewest_steps == fewest.get(entry.module.rpartition(".")[2], 1)
 
 
 def test_sizes_of_numpy_are_sizes():
@@ -383,36 +404,15 @@ def test_a_builder_refuses_the_names_of_others(build):
         build("resnet18", SMALL)
 
 
-LOAD_ELSEWHERE = """
-import sys
-import keras, numpy as np
-folder = sys.argv[1]
-for name in sys.argv[2:]:
-    model = keras.saving.load_model(f"{folder}/{name}.keras", safe_mode=True)
-    np.save(f"{folder}/{name}.npy", model(np.load(f"{folder}/x.npy"), training=False).numpy())
-assert "transplant" not in sys.modules
-"""
-
-
 def test_a_keras_file_gives_the_same_outputs_in_a_fresh_process(tmp_path):
     x = draw(2, *SMALL)
     x[0, :7] = 0
-    np.save(tmp_path / "x.npy", x)
     expected = {}
     for arch in ("logistic", "mlp-16", "cnn-dropout", "gru-deep", "visit-gru", "lstm-icu"):
         model = with_random_biases(build_classifier(arch, 4, input_shape=SMALL, seed=5, dropout=0.1))
         expected[arch] = outputs(model, x)
         model.save(tmp_path / f"{arch}.keras")
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD_ELSEWHERE, str(tmp_path), *expected],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    for arch, logits in expected.items():
-        assert np.array_equal(np.load(tmp_path / f"{arch}.npy"), logits)
+    check_files_in_a_fresh_process(expected, x, tmp_path, package=None)
 
 
 def describe(arch, n_classes, shape=SMALL):
@@ -478,7 +478,7 @@ def test_weights_of_records_of_another_length_are_refused(tmp_path):
 
 @pytest.mark.parametrize("arch", PLAIN)
 def test_the_whole_plain_network_is_the_first_stage_of_a_slower_backbone(arch):
-    model = build_classifier(arch, 3, input_shape=SMALL)
+    model = build_classifier(arch, 3, input_shape=small(arch))
     inside = [v.path for v in model.get_layer("backbone").trainable_variables]
     assert {backbone_depth(path) for path in inside} <= {1}
     rates = BackboneRates(0.1, 50).rate_of(stages=1)

@@ -1,11 +1,10 @@
 """Parameter counts, outputs and names of the 2-D ResNet-18, and its spectrogram inside."""
 
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
+from fresh_process import check_files_in_a_fresh_process
 
 from transplant.errors import OptionError
 from transplant.modules import registry
@@ -187,21 +186,9 @@ def test_under_mixed_precision_logits_are_float32_and_artefacts_do_not_overflow(
     assert np.isfinite(logits.numpy()).all() and np.isfinite(features.numpy().astype(np.float32)).all()
 
 
-LOAD_ELSEWHERE = """
-import sys
-import transplant
-import keras, numpy as np
-folder = sys.argv[1]
-for name in sys.argv[2:]:
-    model = keras.saving.load_model(f"{folder}/{name}.keras", safe_mode=True)
-    np.save(f"{folder}/{name}.npy", model(np.load(f"{folder}/x.npy"), training=False).numpy())
-"""
-
-
 def test_a_keras_file_gives_the_same_outputs_in_a_fresh_process(dtype_policy, tmp_path):
     rng = np.random.default_rng(1)
     x = rng.normal(size=(2, 700, 2)).astype(np.float32)
-    np.save(tmp_path / "x.npy", x)
     expected = {}
     for policy, preset in (("float32", "draft"), ("mixed_bfloat16", "final")):
         dtype_policy(policy)
@@ -210,16 +197,7 @@ def test_a_keras_file_gives_the_same_outputs_in_a_fresh_process(dtype_policy, tm
             variable.assign(rng.uniform(0.5, 1.5, variable.shape))
         expected[policy] = model(x, training=False).numpy()
         model.save(tmp_path / f"{policy}.keras")
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD_ELSEWHERE, str(tmp_path), *expected],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    for policy, outputs in expected.items():
-        assert np.array_equal(np.load(tmp_path / f"{policy}.npy"), outputs)
+    check_files_in_a_fresh_process(expected, x, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pretraining import trainer
 from transplant.tasks.task import get_task, task_names
 from transplant.training.weights import read_weights
 
+EVERYTHING = ["--schedule", "cosine", "--ema", "0.9", "--mixed-precision", "float16"]
 SMALL = ["--stages", "1", "--frame-size", "512", "--batch-size", "8", "--steps-per-epoch", "2"]
 SMALL += ["--val-patients", "2", "--val-size", "16", "--context-size", "2", "--ns", "2"]
 
@@ -21,7 +22,13 @@ def same(one, other):
     return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
 
 
-@pytest.mark.parametrize("task", task_names())
+# The others by every full run alone.
+QUICK = ("beat", "cpc")
+
+
+@pytest.mark.parametrize(
+    "task", [pytest.param(task, marks=[] if task in QUICK else pytest.mark.slow) for task in task_names()]
+)
 def test_it_trains_and_fine_tuning_starts_from_it(task, small_store, small_set, tmp_path, capsys):
     assert run(small_store, task, tmp_path / "job") == 0
     history = pd.read_csv(tmp_path / "job" / "history.csv")
@@ -47,8 +54,10 @@ def test_it_trains_on_spectrograms(task, small_store, tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", task_names())
-@pytest.mark.parametrize("options", [[], ["--schedule", "cosine", "--ema", "0.9", "--mixed-precision", "float16"]])
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [(task, []) for task in task_names()] + [(task, EVERYTHING) for task in QUICK],
+)
 def test_a_run_that_was_interrupted_ends_with_the_same_numbers(task, options, small_store, tmp_path, monkeypatch):
     assert run(small_store, task, tmp_path / "whole", "--epochs", "3", *options) == 0
 

@@ -25,7 +25,7 @@ def pretrain(text, **names):
     return trainer.main(shlex.split(text.format(**names)))
 
 
-@pytest.mark.parametrize("ids", ["0,1,2", "0 1 2"])
+@pytest.mark.parametrize("ids", ["0,1,2", pytest.param("0 1 2", marks=pytest.mark.slow)])
 def test_the_command_that_pretrains(DIR, tmp_path, ids, capsys):
     command = (
         "--job-dir {J} --task beat --train {DIR} --arch resnet18 --epochs 2 --patient-ids {ids} --steps-per-epoch 2 "
@@ -41,6 +41,7 @@ def test_the_command_that_pretrains(DIR, tmp_path, ids, capsys):
     assert not (tmp_path / "J" / "decoded").exists(), "decoded patients are gone"
 
 
+@pytest.mark.slow
 def test_every_flag_of_the_public_trainer(DIR, tmp_path):
     command = (
         "--job-dir {J} --task cpc --train {DIR} --cache-val {V} --unzipped --val-patients 0.5 --val-size 8 "
@@ -57,6 +58,7 @@ def test_every_flag_of_the_public_trainer(DIR, tmp_path):
     assert one.data["task_options"] == {"context_size": 3, "ns": 2, "positive_offset": 1, "context_overlap": 100}
 
 
+@pytest.mark.slow
 def test_a_live_run_that_was_interrupted_ends_with_the_same_numbers(DIR, tmp_path, monkeypatch):
     command = (
         "--job-dir {J} --task rhythm --train {DIR} --stages 1 --frame-size 512 --batch-size 4 "

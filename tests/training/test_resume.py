@@ -152,6 +152,7 @@ def test_another_seed_gives_other_weights(name, options, undisturbed, tmp_path):
     assert not np.array_equal(other["best_weights.npz:stem_conv/kernel"], first["best_weights.npz:stem_conv/kernel"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINERS)
 def test_a_shorter_run_can_be_continued(name, options, undisturbed, tmp_path):
     job = tmp_path / "job"

@@ -30,7 +30,8 @@ class LabelledSet:
 
     Attributes:
         x: (records, time, leads) in `unit`, padded on the left with zeros; images are (records, height,
-            width, channels), full in height. float32, or uint8 where the values are grey levels.
+            width, channels), full in height. float32, or uint8 where the values are small whole numbers
+            (grey levels, 0 and 1).
         lengths: int64 (records,), valid samples at the end of each record; of images the height.
         y: int64 (records,), indices into `classes`.
         classes: class names.
@@ -311,11 +312,20 @@ class LabelledSet:
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
 
-    def __str__(self):
+    @property
+    def summary(self):
+        """What the set is, in one line without its notes."""
         counts = ", ".join(f"{name} {count}" for name, count in self.counts().items())
-        state = "standardised by its writer" if self.is_standardised else f"{self.unit}, not standardised"
-        text = f"{len(self):,} {self._shape_in_words()}; {counts}; {self.dataset} {self.label_version}; {state}"
-        return "; ".join((text, *self.notes))
+        if self.is_standardised:
+            state = "standardised by its writer"
+        elif len(self.indicators) == len(self.leads):
+            state = "values of 0 and 1"
+        else:
+            state = f"{'units by column' if self.unit == 'mixed' else self.unit}, not standardised"
+        return f"{len(self):,} {self._shape_in_words()}; {counts}; {self.dataset}, labels {self.label_version}; {state}"
+
+    def __str__(self):
+        return "; ".join((self.summary, *self.notes))
 
     def _shape_in_words(self):
         time, leads, rate = self.length, self.x.shape[-1], self.sampling_rate_hz
@@ -324,7 +334,8 @@ class LabelledSet:
         if rate is None:
             return f"records of up to {time} steps x {leads} columns"
         if rate < 1:
-            return f"records x {time} steps of {1 / rate:g} s x {leads} columns"
+            step = f"{1 / rate:g} s" if rate > 1 / 3600 else f"{1 / rate / 3600:g} h"
+            return f"records x {time} steps of {step} x {leads} columns"
         return (
             f"records x {time} samples ({time / rate:.1f} s) x {leads} lead{'s' if leads != 1 else ''} at {rate:g} Hz"
         )

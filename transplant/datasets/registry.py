@@ -8,6 +8,9 @@ import importlib
 
 from transplant.errors import OptionError
 
+# Of data sets that yield records, which are made one rate and one length: those of Weimann and Conrad (2021).
+PAPER_LENGTH, PAPER_RATE_HZ = 16384, 250.0
+
 
 @dataclasses.dataclass(frozen=True)
 class DatasetOption:
@@ -18,12 +21,14 @@ class DatasetOption:
         help: one line.
         default: its value where it is not given; a bool makes it a switch.
         choices: the values it can take. Defaults to any text.
+        metavar: what the help calls a value of free text.
     """
 
     name: str
     help: str
     default: object = None
     choices: tuple = ()
+    metavar: str = "TEXT"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +48,7 @@ class DatasetSpec:
         shape: of one record, (time, channels) or (height, width, channels), as the defaults prepare it;
             None where it depends on the files.
         n_classes: number of classes as the defaults prepare it.
+        default_arch: network of the trainer where none is asked for.
     """
 
     name: str
@@ -54,6 +60,7 @@ class DatasetSpec:
     options: tuple = ()
     shape: tuple | None = None
     n_classes: int | None = None
+    default_arch: str = "resnet18"
 
     def _load(self):
         return importlib.import_module(self.module)
@@ -116,6 +123,7 @@ DATASETS = {
             is_whole=True,
             shape=(178, 1),
             n_classes=5,
+            default_arch="cnn",
         ),
         DatasetSpec(
             "visits",
@@ -131,9 +139,10 @@ DATASETS = {
                     "ever",
                     ("ever", "year"),
                 ),
-                DatasetOption("max_visits", "last visits of a patient to keep; all if not given"),
+                DatasetOption("max_visits", "last visits of a patient to keep; all if not given", metavar="N"),
             ),
             n_classes=2,
+            default_arch="visit-gru",
         ),
         DatasetSpec(
             "physionet2012",
@@ -144,10 +153,13 @@ DATASETS = {
             options=(
                 TARGET,
                 DatasetOption("masks", "columns that say what was measured in which hour", True),
-                DatasetOption("variables", "the variables to use, with commas between; all if not given"),
+                DatasetOption(
+                    "variables", "the variables to use, with commas between; all if not given", metavar="LIST"
+                ),
             ),
             shape=(48, 99),
             n_classes=2,
+            default_arch="lstm-icu",
         ),
         DatasetSpec(
             "mimic3_mortality",
@@ -164,10 +176,13 @@ DATASETS = {
                     ("76", "59-spellings", "59-merged"),
                 ),
                 DatasetOption("outliers", "values outside the benchmark's ranges", "keep", ("keep", "remove")),
-                DatasetOption("split_lists", "the benchmark's testset.csv or its folder, for --split published"),
+                DatasetOption(
+                    "split_lists", "the benchmark's testset.csv or its folder, for --split published", metavar="FILE"
+                ),
             ),
             shape=(48, 76),
             n_classes=2,
+            default_arch="lstm-icu",
         ),
         DatasetSpec(
             "medical_mnist",
@@ -177,6 +192,7 @@ DATASETS = {
             is_whole=True,
             shape=(64, 64, 1),
             n_classes=6,
+            default_arch="mlp-512",
         ),
         DatasetSpec(
             "mnist",
@@ -186,6 +202,7 @@ DATASETS = {
             is_whole=True,
             shape=(28, 28, 1),
             n_classes=10,
+            default_arch="mlp-512",
         ),
         DatasetSpec(
             "digits",
@@ -196,6 +213,7 @@ DATASETS = {
             is_whole=True,
             shape=(8, 8, 1),
             n_classes=10,
+            default_arch="mlp-512",
         ),
     )
 }

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+import keras
+
 import transplant.evaluation.own_layer_costs  # noqa: F401  adds the rules of the package's own layers
 from transplant.evaluation.cost_terms import NoRuleError, sum_multiply_adds, sum_operations
 from transplant.evaluation.layer_calls import layer_calls
@@ -219,7 +221,8 @@ def _cost_of(call, seen):
     """Return the `LayerCost` of a call; `seen` holds the weights of the calls before it."""
     layer = call.layer
     shapes = tuple(tensor.shape[1:] if tensor.shape[0] == 1 else tensor.shape for tensor in call.outputs)
-    common = {"name": layer.name, "type": type(layer).__name__, "depth": call.depth, "output_shapes": shapes}
+    kind = f"RNN({type(layer.cell).__name__})" if type(layer) is keras.layers.RNN else type(layer).__name__
+    common = {"name": layer.name, "type": kind, "depth": call.depth, "output_shapes": shapes}
     if call.is_group:
         return LayerCost(**common, is_group=True)
     # An operation that is no layer has no weights.

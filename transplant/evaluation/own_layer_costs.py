@@ -15,7 +15,14 @@ from transplant.evaluation.layer_costs import (
     score_terms,
     values,
 )
+from transplant.modules.block_max_pooling import BlockMaxPooling
 from transplant.modules.cpc import BatchToFrames, FrameScores, FramesToBatch
+from transplant.modules.exact_normalization import (
+    ExactBatchNormalization,
+    ExactGroupNormalization,
+    ExactInstanceNormalization,
+    ExactLayerNormalization,
+)
 from transplant.modules.fused_batch_norm import FusedBatchNormalization
 from transplant.modules.fused_padded_batch_norm import FusedPaddedBatchNormalization
 from transplant.modules.masked import MeanOverFrequency
@@ -30,9 +37,19 @@ from transplant.signals.spectrogram import WINDOW
 FFT_OPERATIONS = 5 * WINDOW * int(math.log2(WINDOW)) // 2
 
 counts(AlignToEnd, ClearPadding, PoolingToken, FramesToBatch, BatchToFrames)(nothing_terms)
-counts(FusedBatchNormalization, PaddedBatchNormalization, FusedPaddedBatchNormalization)(batch_normalization_terms)
+counts(FusedBatchNormalization, PaddedBatchNormalization, FusedPaddedBatchNormalization, ExactBatchNormalization)(
+    batch_normalization_terms
+)
+counts(ExactInstanceNormalization, ExactGroupNormalization, ExactLayerNormalization)(layer_normalization_terms)
 # Over the valid positions too all are added, those of the padding as zeros.
 counts(MeanOverFrequency, MeanOverValid)(mean_terms)
+
+
+@counts(BlockMaxPooling)
+def block_max_pooling_terms(layer, inputs, outputs):
+    """One comparison fewer than the block has values."""
+    block = layer.pool_size ** (len(inputs[0].shape) - 2)
+    return elementwise("maximum", block - 1, values(outputs[0]))
 
 
 @counts(ValidPositions)

@@ -45,7 +45,7 @@ def draw_rankings(truth, probabilities, unit, draws, seed):
     names = RANKINGS if probabilities[0].shape[1] == 2 else RANKINGS[:2]
     values = np.full((len(rankings), len(names), draws), np.nan)
     if rankings[0]:
-        for part, weights in _draw_weights(len(truth), unit, draws, seed):
+        for part, weights in draw_weights(len(truth), unit, draws, seed):
             for model, of_model in enumerate(rankings):
                 scores = np.stack([ranking.scores(weights) for ranking in of_model])[:, : len(names)]
                 values[model, :, part] = _mean_of_defined(scores)
@@ -60,7 +60,7 @@ def chunks(draws, width):
         yield slice(start, min(start + size, draws))
 
 
-def _draw_weights(n_records, unit, draws, seed):
+def draw_weights(n_records, unit, draws, seed):
     """Yield (slice of the draws, int32 (its draws, n_records)): how often each record was drawn."""
     rng = np.random.default_rng([seed, 1])
     n_units = n_records if unit is None else int(unit.max()) + 1

@@ -9,7 +9,7 @@ import dataclasses
 import keras
 
 from transplant.errors import OptionError
-from transplant.modules.mlp import dense, flatten
+from transplant.modules.mlp import dense, flatten, full_precision
 from transplant.modules.resnet1d import layer_seed
 
 KERNEL = 5
@@ -84,7 +84,7 @@ def build_cnn(arch, input_shape, seed=None, name="backbone"):
         x = dropped(x, f"conv{number}_dropout")
     x = flatten()(x)
     for number, width in enumerate(layout.units, start=1):
-        dtype = "float32" if number == len(layout.units) else None
+        dtype = full_precision() if number == len(layout.units) else None
         x = dense(width, "relu", seed, f"stage1_dense{number}", dtype)(x)
         x = dropped(x, f"dense{number}_dropout", dtype)
     return keras.Model(inputs, x, name=name)

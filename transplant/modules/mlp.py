@@ -32,9 +32,14 @@ def dense(units, activation, seed, name, dtype=None):
     return keras.layers.Dense(units, activation, kernel_initializer=initializer, dtype=dtype, name=name)
 
 
+def full_precision():
+    """Return the dtype of variables, in which a network's last layers compute: float32 under a mixed policy too."""
+    return keras.config.dtype_policy().variable_dtype
+
+
 def flatten():
-    """Return the layer that lays a record out as one vector, in float32 whatever the dtype policy is."""
-    return keras.layers.Flatten(dtype="float32", name="flatten")
+    """Return the layer that lays a record out as one vector, in the precision of the variables."""
+    return keras.layers.Flatten(dtype=full_precision(), name="flatten")
 
 
 def build_mlp(arch, input_shape, seed=None, name="backbone"):
@@ -74,6 +79,6 @@ def build_mlp(arch, input_shape, seed=None, name="backbone"):
     inputs = keras.Input(input_shape, name="signal")
     x = flatten()(inputs)
     for number, width in enumerate(units, start=1):
-        dtype = "float32" if number == len(units) else None
+        dtype = full_precision() if number == len(units) else None
         x = dense(width, activation, seed, f"stage1_dense{number}", dtype)(x)
     return keras.Model(inputs, x, name=name)

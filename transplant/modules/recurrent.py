@@ -22,10 +22,8 @@ import dataclasses
 import keras
 
 from transplant.errors import OptionError
-from transplant.modules.mlp import dense
+from transplant.modules.mlp import dense, full_precision
 from transplant.modules.resnet1d import layer_seed
-
-FLOAT = "float32"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,9 +90,9 @@ def build_recurrent(arch, input_shape, seed=None, name="backbone"):
     layout = _LAYOUTS[arch]
     x = inputs = keras.Input(input_shape, name="signal")
     if layout.is_masked:
-        x = keras.layers.Masking(dtype=FLOAT, name="masking")(x)
+        x = keras.layers.Masking(dtype=full_precision(), name="masking")(x)
     if layout.tanh_units:
-        x = dense(layout.tanh_units, "tanh", seed, "stage1_steps", FLOAT)(x)
+        x = dense(layout.tanh_units, "tanh", seed, "stage1_steps", full_precision())(x)
     for number, units in enumerate(layout.units, start=1):
         layer_name, is_last = f"stage1_{layout.cell}{number}", number == len(layout.units)
         if layout.cell == "gru":
@@ -104,10 +102,10 @@ def build_recurrent(arch, input_shape, seed=None, name="backbone"):
         else:
             x = _lstm(units, layer_name, layer_name, seed, layout.dropout, return_sequences=not is_last)(x)
     if layout.relu_units:
-        x = dense(layout.relu_units, "relu", seed, "stage1_dense1", FLOAT)(x)
+        x = dense(layout.relu_units, "relu", seed, "stage1_dense1", full_precision())(x)
     if layout.dropout:
         dropout_seed = layer_seed(seed, "state_dropout")
-        x = keras.layers.Dropout(layout.dropout, seed=dropout_seed, dtype=FLOAT, name="state_dropout")(x)
+        x = keras.layers.Dropout(layout.dropout, seed=dropout_seed, dtype=full_precision(), name="state_dropout")(x)
     return keras.Model(inputs, x, name=name)
 
 
@@ -125,7 +123,7 @@ def _gru(units, name, seed, return_sequences):
         units,
         reset_after=False,
         return_sequences=return_sequences,
-        dtype=FLOAT,
+        dtype=full_precision(),
         name=name,
         **_initializers(seed, name),
     )
@@ -133,10 +131,10 @@ def _gru(units, name, seed, return_sequences):
 
 def _lstm(units, name, seed_name, seed, dropout, return_sequences, go_backwards=False):
     cell = keras.layers.LSTMCell(
-        units, dropout=dropout, dtype=FLOAT, name="lstm_cell", **_initializers(seed, seed_name)
+        units, dropout=dropout, dtype=full_precision(), name="lstm_cell", **_initializers(seed, seed_name)
     )
     return keras.layers.RNN(
-        cell, return_sequences=return_sequences, go_backwards=go_backwards, dtype=FLOAT, name=name
+        cell, return_sequences=return_sequences, go_backwards=go_backwards, dtype=full_precision(), name=name
     )
 
 
@@ -146,4 +144,4 @@ def _bidirectional_lstm(units, name, seed, dropout):
         _lstm(units, direction, f"{name}/{direction}", seed, dropout, True, go_backwards=direction == "backward_lstm")
         for direction in ("forward_lstm", "backward_lstm")
     )
-    return keras.layers.Bidirectional(forward, backward_layer=backward, dtype=FLOAT, name=name)
+    return keras.layers.Bidirectional(forward, backward_layer=backward, dtype=full_precision(), name=name)

@@ -151,6 +151,23 @@ ARCHITECTURES = {
             "with the head 2 dense layers",
             fewest_steps=16,
         ),
+        _plain(
+            "lenet",
+            "lenet",
+            "build_lenet",
+            "LeNet-5 with ReLU and maximum of 2 on images",
+            input_ranks=(3,),
+            fewest_steps=12,
+        ),
+        _plain(
+            "convnet3",
+            "convnet",
+            "build_convnet",
+            "3 x (convolution of 128 filters, instance normalisation, ReLU, mean of 2), on images or signals; "
+            "the network of dataset distillation",
+            input_ranks=(2, 3),
+            fewest_steps=8,
+        ),
         _recurrent("gru", "GRU 16"),
         _recurrent("gru-deep", "2 x GRU 32, dense 16 ReLU"),
         _recurrent("visit-gru", "dense 32 tanh on each visit, GRU 16, padding masked", masks_padding=True),

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import sys
 
 from transplant.datasets.publishers import MIRROR_VARIABLE, PHYSIONET
@@ -14,6 +15,8 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefau
 
     def _get_help_string(self, action):
         if action.default is None or action.default is False or not action.option_strings:
+            return action.help
+        if action.help and action.help.endswith("[recipe]"):  # the recipes' table has it
             return action.help
         return super()._get_help_string(action)
 
@@ -36,6 +39,10 @@ def run(main, args):
     except TransplantError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read the output has seen enough, as in `... | head`; Python would complain once more on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         # A disk that is full, a folder that may not be written: nothing a traceback would explain better.
         print(f"error: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
@@ -173,16 +180,17 @@ def add_run_flags(parser):
     parser.add_argument("--tensorboard", action="store_true", help="write scalars of every epoch to JOB/tensorboard")
 
 
-def add_optimizer_flags(parser, learning_rate=1e-3):
+def add_optimizer_flags(parser, learning_rate=1e-3, note=""):
     """Add the fields of `transplant.training.optimization.OptimizerSettings` to a parser or argument group.
 
     Args:
         parser: parser or argument group.
         learning_rate: its default; or a text that says what it is where the
             command sets it later.
+        note: end of each option's help. Defaults to none.
     """
     parser.add_argument(
-        "--optimizer", choices=("adam", "sgd"), default="adam", help="Adam, or gradient descent without momentum"
+        "--optimizer", choices=("adam", "sgd"), default="adam", help=f"Adam, or gradient descent without momentum{note}"
     )
     settled = not isinstance(learning_rate, str)
     parser.add_argument(
@@ -190,35 +198,39 @@ def add_optimizer_flags(parser, learning_rate=1e-3):
         type=positive_float,
         default=learning_rate if settled else None,
         metavar="R",
-        help="the optimiser's learning rate" + ("" if settled else f"; default: {learning_rate}"),
+        help="the optimiser's learning rate" + ("" if settled else f"; default: {learning_rate}") + note,
     )
     parser.add_argument(
         "--schedule",
         choices=("constant", "cosine"),
         default="constant",
-        help="of the learning rate; cosine falls to 0 at the last epoch, and --epochs stays when a job goes on",
+        help=f"of the learning rate; cosine falls to 0 at the last epoch, and --epochs stays when a job goes on{note}",
     )
     parser.add_argument(
-        "--warmup-steps", type=non_negative_int, default=0, metavar="N", help="steps until the full learning rate"
+        "--warmup-steps",
+        type=non_negative_int,
+        default=0,
+        metavar="N",
+        help=f"steps until the full learning rate{note}",
     )
     parser.add_argument(
         "--weight-decay",
         type=share,
         default=0.0,
         metavar="D",
-        help="decoupled, as AdamW's; biases and batch-norm scales and offsets do not decay",
+        help=f"decoupled, as AdamW's; biases and batch-norm scales and offsets do not decay{note}",
     )
     parser.add_argument(
         "--clip-norm",
         type=non_negative_float,
         default=0.0,
         metavar="G",
-        help="largest norm of all gradients together; 0: any",
+        help=f"largest norm of all gradients together; 0: any{note}",
     )
     parser.add_argument(
         "--ema",
         type=share,
         default=0.0,
         metavar="D",
-        help="validate and keep the average of the weights with this decay, e.g. 0.999; 0 for none",
+        help=f"validate and keep the average of the weights with this decay, e.g. 0.999; 0 for none{note}",
     )

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from finetuning.dataset_options import PAPER_LENGTH, PAPER_RATE_HZ
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.datasets.record_source import Skipped
+from transplant.datasets.registry import PAPER_LENGTH, PAPER_RATE_HZ
 from transplant.errors import DataError
 from transplant.signals.resample import resample
 

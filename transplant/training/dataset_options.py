@@ -2,13 +2,11 @@
 
 import argparse
 
-from transplant.datasets.registry import DATASETS, get_dataset
+from transplant.datasets.registry import DATASETS, PAPER_LENGTH, PAPER_RATE_HZ, get_dataset
 from transplant.errors import OptionError
 from transplant.training.command_line import positive_int, sampling_rate
 
 DEFAULT_RECORDS = 200
-# Of data sets that yield records, which are made one rate and one length.
-PAPER_LENGTH, PAPER_RATE_HZ = 16384, 250.0
 
 
 def add_dataset_flags(parser, required):
@@ -54,7 +52,7 @@ def add_dataset_flags(parser, required):
             own.add_argument(
                 flag,
                 choices=option.choices or None,
-                metavar=None if option.choices else "TEXT",
+                metavar=None if option.choices else option.metavar,
                 help=text + default,
             )
     return data
@@ -77,12 +75,12 @@ def read_dataset(args, seed, skipped=None, fetch=None):
         OptionError: if an option belongs to another data set.
         DataError: if files cannot be used.
     """
-    from finetuning.preparation import prepare_records
+    from transplant.datasets.preparation import prepare_records
     from transplant.datasets.whole_set import WholeSet
     from transplant.training.progress import Progress
 
     spec = get_dataset(args.dataset)
-    _refuse_options_of_others(spec, args)
+    settle_dataset_options(args)
     source = args.source
     if spec.needs_source and not source:
         if fetch is None:
@@ -96,24 +94,45 @@ def read_dataset(args, seed, skipped=None, fetch=None):
             records = spec.open(source, args.label_version, args.records, skipped)
         else:
             print(f"synthetic records, seed {seed}: not evidence")
-            records = spec.open(args.records_count or DEFAULT_RECORDS, seed)
+            records = spec.open(args.records_count, seed)
         progress = Progress(len(records), "records")
         data = prepare_records(
             records,
             spec.classes,
-            args.length or PAPER_LENGTH,
-            args.rate or PAPER_RATE_HZ,
+            args.length,
+            args.rate,
             spec.name,
             records.label_version,
             skipped,
             progress.step,
         )
         return WholeSet(data), getattr(records, "label_file", None)
-    chosen = {option.name: _value(option, args) for option in spec.options}
+    chosen = {option.name: getattr(args, option.name) for option in spec.options}
     progress = Progress(None, "read")
     whole = spec.open(source, skipped=skipped, on_record=progress.step, **chosen)
     progress.clear()
     return whole, None
+
+
+def settle_dataset_options(args):
+    """Give the options of `--dataset` that were left out their defaults, so that a job's record has what was used.
+
+    Args:
+        args: options that `add_dataset_flags` made.
+
+    Raises:
+        OptionError: if an option belongs to another data set.
+    """
+    spec = get_dataset(args.dataset)
+    _refuse_options_of_others(spec, args)
+    defaults = {option.name: option.default for option in spec.options}
+    if not spec.is_whole:
+        defaults |= {"length": PAPER_LENGTH, "rate": PAPER_RATE_HZ}
+    if not spec.is_whole and not spec.needs_source:
+        defaults["records_count"] = DEFAULT_RECORDS
+    for name, default in defaults.items():
+        if getattr(args, name) is None:
+            setattr(args, name, default)
 
 
 def dataset_values(args):
@@ -124,11 +143,6 @@ def dataset_values(args):
     """
     names = ["source", "label_version", "records", "records_count", "length", "rate", *_options_of_sets()]
     return {_flag(name): getattr(args, name) for name in names}
-
-
-def _value(option, args):
-    given = getattr(args, option.name)
-    return option.default if given is None else given
 
 
 def _options_of_sets():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from labelled_sets import grouped_set
 
-from finetuning.split_options import hold_out, units_of, warn_of_random
 from transplant.datasets.whole_set import WholeSet
 from transplant.errors import SplitError
+from transplant.training.split_options import hold_out, units_of, warn_of_random
 
 
 def test_groups_stay_whole_unless_the_split_is_random():

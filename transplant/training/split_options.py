@@ -37,6 +37,22 @@ def units_of(data, split):
     return data.record_ids if split == RANDOM else data.group_ids
 
 
+def split_in_words(data, split):
+    """Return what a split of these records keeps whole, for a log.
+
+    Args:
+        data: `LabelledSet`.
+        split: "group", "random" or "published".
+    """
+    if split == PUBLISHED:
+        return "as published"
+    if split == RANDOM:
+        return "single records at random, whatever patient or recording they are of"
+    if len(set(data.group_ids.tolist())) == len(data):
+        return "stratified by class; every record stands for itself"
+    return "stratified by class; records of one patient or recording stay together"
+
+
 def hold_out(whole, size, split, seed):
     """Return the training and the test set of a `WholeSet`.
 
