@@ -1,21 +1,11 @@
 """The test that every layer of the package goes through."""
 
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import tensorflow as tf
-
-LOAD_ELSEWHERE = """
-import sys
-import transplant
-import keras, numpy as np
-folder = sys.argv[1]
-model = keras.saving.load_model(f"{folder}/layer.keras", safe_mode=True)
-np.save(f"{folder}/outputs.npy", keras.ops.convert_to_numpy(model(np.load(f"{folder}/inputs.npy"), training=False)))
-"""
+from fresh_process import check_files_in_a_fresh_process
 
 
 def run_layer_test(make_layer, inputs, output_shape, folder, half_precision_output=True):
@@ -99,9 +89,4 @@ def _check_file(make_layer, inputs, folder):
     model = keras.Model(symbol, make_layer()(symbol))
     expected = keras.ops.convert_to_numpy(model(inputs, training=False))
     model.save(folder / "layer.keras")
-    np.save(folder / "inputs.npy", inputs)
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD_ELSEWHERE, str(folder)], capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    assert np.array_equal(np.load(folder / "outputs.npy"), expected)
+    check_files_in_a_fresh_process({"layer": expected}, inputs, folder)

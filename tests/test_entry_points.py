@@ -12,6 +12,8 @@ ENTRY_POINTS = (
     "finetuning.prepare",
     "finetuning.trainer",
     "finetuning.compare",
+    "distillation.condensation.trainer",
+    "distillation.condensation.evaluate",
     "transplant.complexity",
     "transplant.demo",
     "transplant.datasets.tfds.build",

@@ -412,7 +412,7 @@ def test_a_keras_file_gives_the_same_outputs_in_a_fresh_process(tmp_path):
         model = with_random_biases(build_classifier(arch, 4, input_shape=SMALL, seed=5, dropout=0.1))
         expected[arch] = outputs(model, x)
         model.save(tmp_path / f"{arch}.keras")
-    check_files_in_a_fresh_process(expected, x, tmp_path, package=None)
+    check_files_in_a_fresh_process(expected, x, tmp_path, needs_package=False)
 
 
 def describe(arch, n_classes, shape=SMALL):

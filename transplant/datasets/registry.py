@@ -95,6 +95,8 @@ TARGET = DatasetOption(
     "target", "death in hospital, or length of stay in classes of days", "mortality", ("mortality", "los")
 )
 
+BEATS = DatasetOption("beats_per_patient", "beats of a patient and class at most; 100 if not given", metavar="N")
+
 DATASETS = {
     spec.name: spec
     for spec in (
@@ -114,6 +116,29 @@ DATASETS = {
             needs_source=False,
             shape=(16384, 1),
             n_classes=4,
+        ),
+        DatasetSpec(
+            "mitbih_beats",
+            "single beats of MIT-BIH or other annotated WFDB records: normal, pac, pvc",
+            "transplant.datasets.beat_windows",
+            "read_beats",
+            is_whole=True,
+            options=(BEATS,),
+            shape=(192, 1),
+            n_classes=3,
+            default_arch="cnn",
+        ),
+        DatasetSpec(
+            "synthetic-ecg",
+            "single beats of embedded synthetic recordings: normal, pac, pvc; not evidence",
+            "transplant.datasets.beat_windows",
+            "read_synthetic_beats",
+            needs_source=False,
+            is_whole=True,
+            options=(BEATS,),
+            shape=(192, 1),
+            n_classes=3,
+            default_arch="cnn",
         ),
         DatasetSpec(
             "seizure",

@@ -1,0 +1,1 @@
+"""From rich data to poor: dataset distillation."""

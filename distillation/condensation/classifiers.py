@@ -1,0 +1,54 @@
+"""Classifiers of scikit-learn that are trained on a set as networks are."""
+
+import numpy as np
+
+
+def _logistic_regression(seed):
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=1000)
+
+
+def _random_forest(seed):
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(200, random_state=seed, n_jobs=1)
+
+
+def _gradient_boosting(seed):
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    # Its default wants twenty examples in a leaf, more than a distilled set has.
+    return HistGradientBoostingClassifier(min_samples_leaf=1, max_iter=50, random_state=seed, early_stopping=False)
+
+
+CLASSIFIERS = {
+    "logistic-regression": _logistic_regression,
+    "random-forest": _random_forest,
+    "gradient-boosting": _gradient_boosting,
+}
+
+
+def classifier_probabilities(name, x, y, test, n_classes, seed, limit=None):
+    """Train a classifier on flattened examples and predict.
+
+    Args:
+        name: a key of `CLASSIFIERS`.
+        x: (examples, *shape).
+        y: class indices (examples,).
+        test: (records, *shape).
+        n_classes: number of classes.
+        seed: of the classifier.
+        limit: most examples to train on, drawn at random. Defaults to None: all.
+
+    Returns:
+        float64 (records, n_classes).
+    """
+    if limit is not None and len(y) > limit:
+        rows = np.random.default_rng((seed, 2)).choice(len(y), limit, replace=False)
+        x, y = x[rows], y[rows]
+    model = CLASSIFIERS[name](seed)
+    model.fit(x.reshape(len(x), -1), y)
+    found = np.zeros((len(test), n_classes))
+    found[:, model.classes_] = model.predict_proba(test.reshape(len(test), -1))
+    return found

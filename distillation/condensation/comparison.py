@@ -1,0 +1,213 @@
+"""A distilled set against real examples of the same number and against the whole set."""
+
+import dataclasses
+
+import numpy as np
+
+from distillation.condensation.classifiers import CLASSIFIERS, classifier_probabilities
+from distillation.condensation.coresets import choose_coreset
+from distillation.condensation.evaluation import Evaluator, Examples, TrainingRecipe, follow_steps, predict
+from distillation.condensation.networks import build_network, default_width
+from distillation.condensation.siamese_augmentation import SiameseAugmentation
+from transplant.evaluation.network_means import mean_scores, paired_difference_of_means
+from transplant.evaluation.report import fixed_width
+
+DISTILLED, RANDOM, WHOLE = "distilled", "random", "whole set"
+OWN_STEPS = "own steps"
+_RANDOM_SEED = 29
+_MOST_FOR_BOOSTING = 5000
+_WHOLE_UPDATES = 3000  # gradient steps on the whole set, whose epochs are longer
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What one kind of training on one set gave.
+
+    Attributes:
+        learner: network or classifier.
+        trained_on: "distilled", "random" or "whole set".
+        probabilities: list of (records, classes), one a network.
+    """
+
+    learner: str
+    trained_on: str
+    probabilities: list
+
+
+class Comparison:
+    """Trains learners on a distilled set, on random sets of its size and on the whole set.
+
+    Args:
+        distilled: `DistilledSet`.
+        problem: `Problem`.
+        n_networks: fresh networks of each architecture; each has a random set of its own.
+        seed: of the evaluation.
+        epochs: of a network on a small set. Defaults to the recipe's.
+        log: function that takes a line.
+    """
+
+    def __init__(self, distilled, problem, n_networks, seed, epochs=None, log=print):
+        self._distilled, self._problem, self._seed, self._log = distilled, problem, seed, log
+        self._n_networks, self._epochs = n_networks, epochs
+        self._real = problem.real()
+        self._test = Examples(problem.inputs("test"), problem.test.y)
+        self._validation = Examples(problem.inputs("validation"), problem.validation.y)
+        self._per_class = len(distilled) // len(distilled.classes)
+
+    def network_rows(self, arch, width=None, with_whole=True):
+        """Return the `Row`s of an architecture, augmented as the set was distilled.
+
+        Args:
+            arch: name of a plain network.
+            width: of convnet3. Defaults to None: its own for such examples.
+            with_whole: whether networks are trained on the whole set too. Defaults to True.
+        """
+        shape, n_classes = self._distilled.input_shape, len(self._distilled.classes)
+        model = build_network(arch, shape, n_classes, width or default_width(arch, shape))
+        rows = [Row(arch, DISTILLED, self._networks(model, lambda number: self._own())),
+                Row(arch, RANDOM, self._networks(model, self._random))]
+        if with_whole:
+            epochs = max(1, round(_WHOLE_UPDATES / -(-len(self._real.y) // 256)))
+            recipe = TrainingRecipe(epochs, looks=min(20, epochs))
+            rows.append(Row(arch, WHOLE, self._networks(model, self._whole, recipe)))
+        return rows
+
+    def own_steps_row(self, arch, width):
+        """Return the `Row` of a vanilla set's own steps and rates in its own network."""
+        options = self._distilled.provenance["options"]
+        shape = self._distilled.input_shape
+        model = build_network(arch, shape, len(self._distilled.classes), width or default_width(arch, shape))
+        fixed = options["init"] == "fixed"
+        found = []
+        for number in range(1 if fixed else self._n_networks):
+            seed = (options["seed"], 0) if fixed else (self._seed, number, 3)
+            follow_steps(model, self._distilled, seed, options["scheme"])
+            found.append(predict(model, self._test.x))
+        self._log(f"{arch}, {OWN_STEPS}: {len(found)} network{'s' if len(found) > 1 else ''}")
+        return Row(f"{arch}, {OWN_STEPS}", DISTILLED, found)
+
+    def classifier_rows(self, name, with_whole=True):
+        """Return the `Row`s of a classifier of scikit-learn."""
+        n_classes = len(self._distilled.classes)
+        flat = self._distilled
+        sets = {
+            DISTILLED: [(flat.x, flat.targets.argmax(axis=1))],
+            RANDOM: [self._rows(self._random_rows(number)) for number in range(self._n_networks)],
+        }
+        if with_whole:
+            sets[WHOLE] = [(self._real.x, self._real.y)]
+        found = [
+            Row(
+                name,
+                trained_on,
+                [
+                    classifier_probabilities(
+                        name, x, y, self._test.x, n_classes, self._seed + number, _MOST_FOR_BOOSTING
+                    )
+                    for number, (x, y) in enumerate(examples)
+                ],
+            )
+            for trained_on, examples in sets.items()
+        ]
+        self._log(f"{name}: trained on {', '.join(sets)}")
+        return found
+
+    def _own(self):
+        return self._distilled.x, self._distilled.targets
+
+    def _random_rows(self, number):
+        return choose_coreset("random", self._real, self._per_class, (self._seed + _RANDOM_SEED) * 1000 + number)
+
+    def _rows(self, rows):
+        return self._real.x[rows], self._real.y[rows]
+
+    def _random(self, number):
+        x, y = self._rows(self._random_rows(number))
+        return x, np.eye(self._real.n_classes, dtype=np.float32)[y]
+
+    def _whole(self, number):
+        return self._real.x, np.eye(self._real.n_classes, dtype=np.float32)[self._real.y]
+
+    def _networks(self, model, examples_of, recipe=None):
+        evaluator = Evaluator(model, recipe or self._recipe(), self._validation, self._seed)
+        found = []
+        for number in range(self._n_networks):
+            x, targets = examples_of(number)
+            found.append(evaluator.probabilities(x, targets, self._test.x, number))
+        name = DISTILLED if examples_of(0)[0] is self._distilled.x else "real"
+        self._log(f"{model.name}: {self._n_networks} networks on {len(examples_of(0)[0]):,} {name} examples")
+        return found
+
+    def _recipe(self):
+        is_augmented = bool(self._distilled.provenance["options"].get("augment"))
+        augmentation = None
+        if is_augmented:
+            names = set(self._distilled.indicators)
+            untouched = [column for column, name in enumerate(self._distilled.leads) if name in names]
+            augmentation = SiameseAugmentation(self._distilled.input_shape, untouched)
+        epochs = self._epochs or (1000 if is_augmented else 300)
+        return TrainingRecipe(epochs, augmentation=augmentation)
+
+
+def balanced_rows(y, seed):
+    """Return as many rows of every class as the rarest has, sorted."""
+    rng = np.random.default_rng((seed, 5))
+    fewest = np.bincount(y).min()
+    chosen = [rng.choice(np.flatnonzero(y == label), fewest, replace=False) for label in range(y.max() + 1)]
+    return np.sort(np.concatenate(chosen))
+
+
+def summarise(rows, y, groups, test_rows=None):
+    """Return what is reported: the scores of each row, and paired differences to random sets of the same size.
+
+    Args:
+        rows: list of `Row`.
+        y: class indices of the test records.
+        groups: their patients or recordings.
+        test_rows: the records that count. Defaults to all.
+
+    Returns:
+        list of dicts: learner, trained_on, networks, and of each score mean, std and, for distilled rows with
+        a random one beside, difference, low and high.
+    """
+    test_rows = np.arange(len(y)) if test_rows is None else test_rows
+    truth, groups = y[test_rows], np.asarray(groups)[test_rows]
+    groups = None if len(set(groups.tolist())) == len(groups) else groups
+    random = {row.learner: row for row in rows if row.trained_on == RANDOM}
+    found = []
+    for row in rows:
+        networks = [probabilities[test_rows] for probabilities in row.probabilities]
+        entry = {"learner": row.learner, "trained_on": row.trained_on, "networks": len(networks)}
+        for name, values in mean_scores(truth, networks).items():
+            std = float(values.std(ddof=1)) if len(values) > 1 else None
+            entry[name] = {"mean": float(values.mean()), "std": std}
+        learner = row.learner.split(",")[0]
+        if row.trained_on == DISTILLED and learner in random:
+            others = [probabilities[test_rows] for probabilities in random[learner].probabilities]
+            rankings = networks[0].shape[1] == 2
+            differences = paired_difference_of_means(truth, others, networks, groups, rankings=rankings)
+            for name, difference in differences.items():
+                entry[name] |= difference
+        found.append(entry)
+    return found
+
+
+def table(summary, n_classes):
+    """Return the summary as lines of text in columns."""
+    names = {"accuracy": "accuracy", "macro_f1": "macro-F1", "roc_auc": "AUROC", "pr_auc": "AUPRC"}
+    main = "roc_auc" if n_classes == 2 else "accuracy"
+    lines = [["", "trained on", "networks", *names.values(), f"{names[main]} above random"]]
+    for entry in summary:
+        cells = []
+        for name in names:
+            value = entry[name]
+            cells.append(f"{value['mean']:.3f}" + ("" if value["std"] is None else f" +- {value['std']:.3f}"))
+        above = ""
+        if "difference" in entry[main]:
+            value = entry[main]
+            above = f"{value['difference']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"
+        lines.append([entry["learner"], entry["trained_on"], str(entry["networks"]), *cells, above])
+    return fixed_width(lines)
+
+
+CLASSIFIER_NAMES = tuple(CLASSIFIERS)

@@ -1,0 +1,90 @@
+"""What the values of examples may be: a range, or columns of 0 and 1, of which one is on."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from transplant.datasets.icu_tensor import CATEGORY_INFIX, MASK_PREFIX
+
+
+@dataclasses.dataclass(frozen=True)
+class Constraint:
+    """A projection of standardised values onto those that an example may have.
+
+    Attributes:
+        low, high: float32, broadcast to an example: bounds; infinite where there are none.
+        groups: tuples of columns of one-hot codes: not negative, and 1 together.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    groups: tuple = ()
+
+    @classmethod
+    def none(cls):
+        """Return the constraint that lets every value be."""
+        return cls(np.float32(-np.inf), np.float32(np.inf))
+
+    @classmethod
+    def of(cls, data, x, keeps_range, clamp=None):
+        """Return the constraint of a set.
+
+        Args:
+            data: `LabelledSet`; its indicator columns lie in 0 to 1, and those named "VARIABLE->CATEGORY" are
+                one-hot codes.
+            x: its standardised values.
+            keeps_range: whether other values stay within what the real ones have: of images and signals each
+                channel's smallest and largest, of tables each column's.
+            clamp: (low, high) that standardised values are clipped to. Defaults to None.
+        """
+        axes = tuple(range(x.ndim - 1))
+        low = np.full(x.shape[-1], -np.inf, np.float32)
+        high = -low
+        if keeps_range:
+            low, high = x.min(axis=axes), x.max(axis=axes)
+        if clamp:
+            low, high = np.maximum(low, np.float32(clamp[0])), np.minimum(high, np.float32(clamp[1]))
+        indicators = set(data.indicators)
+        groups = {}
+        for column, name in enumerate(data.leads):
+            if name not in indicators:
+                continue
+            low[column], high[column] = 0, 1
+            if CATEGORY_INFIX in name and not name.startswith(MASK_PREFIX):
+                groups.setdefault(name.partition(CATEGORY_INFIX)[0], []).append(column)
+        # A variable with one category alone may be absent.
+        return cls(low, high, tuple(tuple(columns) for columns in groups.values() if len(columns) > 1))
+
+    def __bool__(self):
+        return bool(np.isfinite(self.low).any() or np.isfinite(self.high).any() or self.groups)
+
+    def apply(self, variable):
+        """Project a `tf.Variable` (examples, ..., columns) in place."""
+        if not self:
+            return
+        x = tf.clip_by_value(variable, self.low, self.high)
+        for columns in self.groups:
+            index = list(columns)
+            on_simplex = project_to_simplex(tf.gather(x, index, axis=-1))
+            is_here, place = np.zeros(x.shape[-1], bool), np.zeros(x.shape[-1], np.int64)
+            is_here[index], place[index] = True, range(len(index))
+            x = tf.where(is_here, tf.gather(on_simplex, place, axis=-1), x)
+        variable.assign(x)
+
+
+def project_to_simplex(x):
+    """Return the nearest points whose last axis is not negative and adds up to 1.
+
+    Args:
+        x: tensor (..., n).
+
+    Source: Duchi et al., "Efficient projections onto the l1-ball" (2008), fig. 1.
+    """
+    n = x.shape[-1]
+    descending = tf.sort(x, axis=-1, direction="DESCENDING")
+    excess = tf.cumsum(descending, axis=-1) - 1
+    counts = tf.range(1, n + 1, dtype=x.dtype)
+    kept = tf.reduce_sum(tf.cast(descending - excess / counts > 0, tf.int32), axis=-1, keepdims=True)
+    threshold = tf.gather(excess, kept - 1, batch_dims=len(x.shape) - 1, axis=-1) / tf.cast(kept, x.dtype)
+    return tf.maximum(x - threshold, 0)

@@ -1,0 +1,151 @@
+"""Judge a distilled set: `python -m distillation.condensation.evaluate --distilled FILE`."""
+
+import argparse
+import sys
+
+from distillation.condensation.trainer import add_data_flags
+from transplant.errors import DataError, OptionError
+from transplant.modules.registry import ARCHITECTURES
+from transplant.training.command_line import make_parser, positive_int, run, seed
+
+DESCRIPTION = """\
+Train fresh networks and classifiers on a distilled set, on as many real
+examples drawn at random, and on the whole set, and score all on real test
+records that took no part.
+
+  python -m distillation.condensation.evaluate --distilled J/distilled.npz
+  python -m distillation.condensation.evaluate --distilled J --arch convnet3 lenet mlp3 --networks 10
+
+The real data are read as they were for the distillation, from the same place
+unless --source or --train say another. The best epoch is chosen on validation.
+Beside the file are written evaluation.json and evaluation.md."""
+
+CLASSIFIERS = ("logistic-regression", "random-forest", "gradient-boosting")
+NONE = "none"
+
+
+def build_parser():
+    """Return the parser of this command."""
+    parser = make_parser("python -m distillation.condensation.evaluate", DESCRIPTION)
+    what = parser.add_argument_group("what is judged")
+    what.add_argument("--distilled", required=True, metavar="FILE", help="distilled.npz, or the job folder with it")
+    plain = [entry.name for entry in ARCHITECTURES.values() if entry.is_plain and entry.is_network]
+    what.add_argument(
+        "--arch",
+        nargs="+",
+        choices=plain,
+        metavar="NAME",
+        help=f"networks to train: {', '.join(plain)}; default: the one it was distilled for, and mlp3",
+    )
+    what.add_argument("--width", type=positive_int, metavar="N", help="filters of convnet3; as distilled if not given")
+    what.add_argument("--networks", type=positive_int, default=4, metavar="N", help="fresh networks of each")
+    what.add_argument("--epochs", type=positive_int, metavar="N", help="epochs on a small set; 300, augmented 1,000")
+    what.add_argument(
+        "--classifiers",
+        nargs="+",
+        choices=(*CLASSIFIERS, NONE),
+        default=list(CLASSIFIERS),
+        help="of scikit-learn",
+    )
+    what.add_argument(
+        "--whole",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="train on the whole set too, which takes longest",
+    )
+    what.add_argument("--balanced", action="store_true", help="score a test set with as many of every class too")
+    what.add_argument("--seed", type=seed, default=1, help="of weights, orders and random sets")
+    add_data_flags(parser)
+    return parser
+
+
+def evaluate(args):
+    """Judge the set that the parsed options name; return the summary."""
+    import pathlib
+
+    from transplant.training.quiet_start import start_tensorflow
+
+    start_tensorflow()
+    import numpy as np
+
+    from distillation.condensation.comparison import Comparison, balanced_rows, summarise, table
+    from distillation.condensation.distilled_set import DistilledSet
+    from distillation.condensation.networks import CONVNET
+    from distillation.condensation.problem import load_problem
+    from transplant.atomic import atomic_path
+    from transplant.evaluation.report import write_metrics
+
+    path = pathlib.Path(args.distilled)
+    distilled = DistilledSet.load(path)
+    folder = path if path.is_dir() else path.parent
+    problem = load_problem(_data_options(args, distilled), normalization=distilled.normalization)
+    if problem.train.input_shape != distilled.input_shape or problem.train.classes != distilled.classes:
+        raise DataError(
+            f"{path}: the examples and the real records are of one kind. Received: {distilled.input_shape} of "
+            f"{len(distilled.classes)} classes, and {problem.train.input_shape} of {len(problem.train.classes)}; give "
+            "the data it was distilled from"
+        )
+    known = distilled.provenance["fingerprints"]["train"]
+    if known != problem.train.fingerprint():
+        print("these are not the very records that the set was distilled from: the test may hold some of those")
+    print(
+        f"{path}: {len(distilled)} examples, {distilled.provenance['method']} of {distilled.provenance['dataset']} for "
+        f"{distilled.provenance['arch']}"
+    )
+    own = distilled.provenance["arch"]
+    archs = args.arch or list(dict.fromkeys([own, "mlp3"]))
+    width = args.width or (distilled.provenance["width"] if own == CONVNET else None)
+    comparison = Comparison(distilled, problem, args.networks, args.seed, args.epochs)
+    rows = []
+    if distilled.is_ordered:
+        rows.append(comparison.own_steps_row(own, width))
+    for arch in archs:
+        rows += comparison.network_rows(arch, width if arch == CONVNET else None, args.whole)
+    for name in args.classifiers:
+        if name != NONE:
+            rows += comparison.classifier_rows(name, args.whole)
+    y, groups = problem.test.y, problem.test.group_ids
+    summaries = {"natural test set": summarise(rows, y, groups)}
+    if args.balanced:
+        summaries["balanced test set"] = summarise(rows, y, groups, balanced_rows(y, args.seed))
+    lines = [f"{len(distilled)} examples against {len(problem.train):,}; {len(y):,} test records"]
+    for title, summary in summaries.items():
+        lines += ["", title, table(summary, len(distilled.classes))]
+    lines += ["", "mean +- standard deviation over fresh networks; above random: 95% interval over test records"]
+    print("\n".join(lines))
+    counts = np.bincount(y, minlength=len(distilled.classes))
+    write_metrics(
+        folder / "evaluation.json",
+        {
+            "distilled": str(path),
+            "provenance": distilled.provenance,
+            "options": vars(args),
+            "test": dict(zip(distilled.classes, counts.tolist())),
+            "summaries": summaries,
+        },
+    )
+    with atomic_path(folder / "evaluation.md") as temporary:
+        temporary.write_text("```\n" + "\n".join(lines) + "\n```\n", encoding="utf-8")
+    print(f"wrote {folder / 'evaluation.json'} and evaluation.md")
+    return summaries
+
+
+def _data_options(args, distilled):
+    """Return the options of the real data: those of the distillation, with what is given here above them."""
+    recorded = dict(distilled.provenance["data"])
+    if args.train or args.dataset:
+        return args
+    if args.source:
+        recorded["source"] = args.source
+    if not recorded.get("train") and not recorded.get("dataset"):
+        raise OptionError("the set does not say what it was distilled from. Received: no --dataset, no --train")
+    return argparse.Namespace(**(vars(args) | recorded))
+
+
+def main(argv=None):
+    """Run the command; return its exit status."""
+    return run(evaluate, build_parser().parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""How well fresh networks do that saw nothing but a handful of examples."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from distillation.condensation.network_training import BATCH, NetworkTrainer
+from distillation.condensation.networks import default_scheme, draw_weights
+from transplant.evaluation.metrics import macro_f1, roc_auc
+
+# Of the seed, so that no network of an evaluation is one of the distillation.
+_EVALUATION = 1_000_003
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingRecipe:
+    """How a fresh network is trained on a set.
+
+    Attributes:
+        epochs: at most.
+        rate, momentum, weight_decay: of gradient descent; the rate is a tenth in the second half.
+        augmentation: `SiameseAugmentation`, or None.
+        looks: how often validation is looked at; the best look is kept.
+
+    Source: the evaluation of Zhao et al. (2021): 300 epochs (1,000 with augmentation), rate .01, momentum .9,
+    decay 5e-4. Its code takes the last epoch; early stopping on validation is ours.
+    """
+
+    epochs: int = 300
+    rate: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    augmentation: object = None
+    looks: int = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """Inputs and truth of a part: x float32 (records, *shape), y int64 (records,)."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+
+def predict(model, x):
+    """Return probabilities (records, classes) of a network, batch by batch."""
+    rows = []
+    for first in range(0, len(x), 4 * BATCH):
+        rows.append(tf.nn.softmax(_forward(model, x[first : first + 4 * BATCH])).numpy())
+    return np.concatenate(rows)
+
+
+def _forward(model, x):
+    return model(tf.convert_to_tensor(x, tf.float32), training=False)
+
+
+def score(y, probabilities):
+    """Return what validation chooses by: AUROC of two classes, macro-F1 of more; a loss breaks ties."""
+    n_classes = probabilities.shape[1]
+    main = roc_auc(y, probabilities) if n_classes == 2 else macro_f1(y, probabilities.argmax(axis=1), n_classes)
+    loss = -np.log(np.maximum(probabilities[np.arange(len(y)), y], 1e-12)).mean()
+    return (0.0 if main is None else main, -loss)
+
+
+class Evaluator:
+    """Trains one architecture on sets, from fresh weights each time.
+
+    Args:
+        model: network, built.
+        recipe: `TrainingRecipe`.
+        validation: `Examples` that choose the epoch.
+        seed: of weights and orders.
+        scheme: how weights are drawn. Defaults to the network's own, see `default_scheme`.
+    """
+
+    def __init__(self, model, recipe, validation, seed, scheme=None):
+        self._model, self._recipe, self._validation, self._seed = model, recipe, validation, seed
+        self._scheme = scheme or default_scheme(model.name)
+        self._trainer = NetworkTrainer(
+            model, recipe.rate, recipe.momentum, recipe.weight_decay, recipe.augmentation
+        )
+
+    def probabilities(self, x, targets, test, number):
+        """Train on a set and predict.
+
+        Args:
+            x, targets: examples and label probabilities.
+            test: float32 (records, *shape) to predict.
+            number: which fresh network, from 0.
+
+        Returns:
+            float32 (records, classes), of the epoch that is best on validation.
+        """
+        draw_weights(self._model, (self._seed, _EVALUATION, number), self._scheme)
+        self._trainer.reset()
+        rng = np.random.default_rng((self._seed, _EVALUATION, number))
+        x, targets = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(targets, tf.float32)
+        best, weights = None, None
+        for look in range(self._recipe.looks):
+            first, last = (self._recipe.epochs * step // self._recipe.looks for step in (look, look + 1))
+            self._trainer.rate.assign(self._recipe.rate * (1.0 if 2 * look < self._recipe.looks else 0.1))
+            self._trainer.train(x, targets, last - first, rng)
+            found = score(self._validation.y, predict(self._model, self._validation.x))
+            if best is None or found > best:
+                best, weights = found, self._model.get_weights()
+        self._model.set_weights(weights)
+        return predict(self._model, test)
+
+
+def follow_steps(model, distilled, weights_seed, scheme):
+    """Train a network by a vanilla set's own steps and rates, once through.
+
+    Args:
+        model: network, built.
+        distilled: `DistilledSet` with rates.
+        weights_seed: seed of its first weights.
+        scheme: how they are drawn.
+    """
+    draw_weights(model, weights_seed, scheme)
+    trainer = NetworkTrainer(model, 0.0)
+    steps = int(distilled.step.max()) + 1
+    for number, rate in enumerate(distilled.rates):
+        rows = distilled.step == number % steps
+        trainer.rate.assign(rate)
+        trainer.step(distilled.x[rows], distilled.targets[rows])

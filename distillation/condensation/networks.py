@@ -1,0 +1,153 @@
+"""The networks that a set is distilled for, and how their weights are drawn afresh."""
+
+import keras
+import numpy as np
+
+from transplant.errors import OptionError
+from transplant.modules import registry
+from transplant.modules.convnet import WIDTH, build_convnet
+
+CONVNET = "convnet3"
+NARROW, NARROW_BELOW = 32, 28  # filters for examples that are small
+UNIFORM, XAVIER, KAIMING, KERAS = SCHEMES = ("uniform", "xavier", "kaiming", "keras")
+_RECURRENT = ("gru", "lstm")
+
+
+def build_network(arch, input_shape, n_classes, width=WIDTH):
+    """Build a classifier whose second derivatives are right.
+
+    Args:
+        arch: a plain network of `transplant.modules.registry.ARCHITECTURES`.
+        input_shape: shape of one record.
+        n_classes: number of classes.
+        width: filters of "convnet3". Defaults to 128.
+
+    Returns:
+        `keras.Model` from (batch, *input_shape) to logits, in the global precision: the nested
+        "backbone", and "head".
+
+    Raises:
+        OptionError: if the network does not fit, is none, or another than convnet3 is given a width.
+    """
+    entry = registry.get_architecture(arch)
+    if not (entry.is_plain and entry.is_network):
+        names = (other.name for other in registry.ARCHITECTURES.values() if other.is_plain and other.is_network)
+        raise OptionError(f"a set is distilled for a plain network: {', '.join(names)}. Received: {arch}")
+    registry.check_fit(arch, input_shape)
+    if arch == CONVNET:
+        backbone = build_convnet(arch, input_shape, seed=0, width=width)
+    elif width != WIDTH:
+        raise OptionError(f"--width is for {CONVNET}. Received: {arch} and a width of {width}; leave it out")
+    else:
+        backbone = registry.build_backbone(arch, input_shape=input_shape, seed=0)
+    inputs = keras.Input(input_shape, name="signal")
+    logits = keras.layers.Dense(n_classes, name="head")(backbone(inputs))
+    return keras.Model(inputs, logits, name=arch)
+
+
+def default_width(arch, input_shape):
+    """Return the filters of convnet3 where nothing says it: 128 as published, 32 for signals and small images.
+
+    Args:
+        arch: name of the network; of another than convnet3 it means nothing.
+        input_shape: shape of one record.
+    """
+    is_small = len(input_shape) == 2 or min(input_shape[:2]) < NARROW_BELOW
+    return NARROW if arch == CONVNET and is_small else WIDTH
+
+
+def default_scheme(arch):
+    """Return how a network's weights are drawn where nothing says it, as the publications have it.
+
+    Args:
+        arch: name of the network.
+
+    Returns:
+        "xavier" for LeNet, "keras" (its layers' own) for recurrent networks, "uniform" (PyTorch's own)
+        for the others.
+    """
+    if arch == "lenet":
+        return XAVIER
+    return KERAS if any(cell in arch for cell in _RECURRENT) else UNIFORM
+
+
+def draw_weights(model, seed, scheme):
+    """Give a network fresh random weights.
+
+    Args:
+        model: what `build_network` returned.
+        seed: integer, or tuple of them; the same gives the same weights.
+        scheme: "uniform": weights and biases within 1 / sqrt(fan in), PyTorch's default; "xavier": normal,
+            variance 2 / (fan in + fan out), biases 0; "kaiming": normal, variance 2 / fan in, biases 0;
+            "keras": as each layer has it (Glorot, orthogonal).
+
+    Raises:
+        OptionError: if there is no such scheme.
+    """
+    if scheme not in SCHEMES:
+        raise OptionError(f"weights are drawn by {', '.join(SCHEMES)}. Received: {scheme}")
+    rng = np.random.default_rng(seed)
+    for owner in _owners(model):
+        fans = None
+        for variable in owner.trainable_variables:
+            if scheme == KERAS:
+                value = _own_draw(owner, variable, int(rng.integers(2**31)))
+            elif variable.name in ("gamma", "beta"):
+                value = np.full(variable.shape, variable.name == "gamma", np.float64)
+            elif variable.name == "bias":
+                bound = fans[0] ** -0.5
+                value = rng.uniform(-bound, bound, variable.shape) if scheme == UNIFORM else np.zeros(variable.shape)
+            else:
+                fans = _fans(variable.shape)
+                value = _draw(rng, variable.shape, fans, scheme)
+            variable.assign(value)
+
+
+def network_variables(model):
+    """Return the trainable `tf.Variable`s of a network, which a gradient tape takes."""
+    return [variable.value for variable in model.trainable_variables]
+
+
+def _owners(model):
+    """Return the layers and cells that hold weights themselves, in order."""
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found += _owners(layer)
+        elif isinstance(layer, keras.layers.Bidirectional):
+            found += [layer.forward_layer.cell, layer.backward_layer.cell]
+        elif isinstance(layer, keras.layers.RNN):
+            found.append(layer.cell)
+        elif layer.trainable_variables:
+            found.append(layer)
+    return found
+
+
+def _fans(shape):
+    receptive = int(np.prod(shape[:-2]))
+    return shape[-2] * receptive, shape[-1] * receptive
+
+
+def _draw(rng, shape, fans, scheme):
+    if scheme == UNIFORM:
+        return rng.uniform(-(fans[0] ** -0.5), fans[0] ** -0.5, shape)
+    variance = 2 / sum(fans) if scheme == XAVIER else 2 / fans[0]
+    return rng.normal(0, variance**0.5, shape)
+
+
+def _own_draw(owner, variable, seed):
+    """Draw a variable as its layer's configuration says, with another seed."""
+    names = {"kernel": "kernel_initializer", "recurrent_kernel": "recurrent_initializer", "bias": "bias_initializer"}
+    names |= {"gamma": "gamma_initializer", "beta": "beta_initializer"}
+    if variable.name == "bias" and getattr(owner, "unit_forget_bias", False):
+        # Of an LSTM the forget gate, the second of four, begins with 1.
+        gates = np.zeros((4, owner.units))
+        gates[1] = 1
+        return gates.ravel()
+    initializer = getattr(owner, names[variable.name], None)
+    if initializer is None:  # our normalisation layers
+        return np.full(variable.shape, variable.name == "gamma", np.float64)
+    config = initializer.get_config()
+    if "seed" in config:
+        config["seed"] = seed
+    return type(initializer).from_config(config)(variable.shape, variable.dtype)

@@ -1,0 +1,120 @@
+"""The real data of a distillation: training, validation and test part, standardised."""
+
+import dataclasses
+
+import numpy as np
+
+from distillation.condensation.constraints import Constraint
+from distillation.condensation.real_examples import RealExamples
+from transplant.datasets.labelled_set import LabelledSet
+from transplant.datasets.registry import get_dataset
+from transplant.errors import DataError, OptionError
+from transplant.signals.normalization import Normalization
+from transplant.training.dataset_options import read_dataset
+from transplant.training.split_options import GROUP, PUBLISHED, TEST_SHARE, check_leakage_of, hold_out, units_of
+from transplant.training.splits import check_disjoint, stratified_split
+from transplant.training.standardisation import choose_normalization
+
+VALIDATION_SHARE = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """What is distilled, and what it is judged on.
+
+    Attributes:
+        train, validation, test: `LabelledSet`s, as recorded.
+        normalization: from the training part.
+    """
+
+    train: LabelledSet
+    validation: LabelledSet
+    test: LabelledSet
+    normalization: Normalization
+
+    def inputs(self, part):
+        """Return the standardised values of "train", "validation" or "test"."""
+        return getattr(self, part).standardized(self.normalization)
+
+    def real(self):
+        """Return the training part as `RealExamples`.
+
+        Raises:
+            DataError: if a class has no records.
+        """
+        counts = self.train.counts()
+        absent = [name for name, count in counts.items() if not count]
+        if absent:
+            raise DataError(
+                f"{self.train.dataset}: a set is distilled from records of every class. Received: none of "
+                f"{', '.join(absent)} in the training part; give records of them, or a set without the class"
+            )
+        return RealExamples(self.inputs("train"), self.train.y, len(self.train.classes))
+
+    def constraint(self, options):
+        """Return the `Constraint` that `MethodOptions` ask for, and indicator columns have."""
+        return Constraint.of(self.train, self.inputs("train"), options.keep_range, options.clamp)
+
+
+def load_problem(args, log=print, normalization=None):
+    """Read and divide what the options name.
+
+    Args:
+        args: options of the trainer: train, val, test, dataset and its own, test_size, val_size, split,
+            split_seed, check_leakage, skip_bad.
+        log: function that takes a line.
+        normalization: that of a distilled set. Defaults to None: from the training part.
+
+    Returns:
+        `Problem` of parts that share no patient or recording, unless the split is random.
+
+    Raises:
+        DataError: if files cannot be used.
+        OptionError: if options contradict each other.
+        SplitError: if there are too few records.
+    """
+    train, validation, test = _read(args, log)
+    if validation is None:
+        kept, taken = stratified_split(
+            train.y, units_of(train, args.split), args.val_size, args.split_seed, train.record_ids, train.classes
+        )
+        train, validation = train.select(kept), train.select(taken)
+    parts = {"training": train, "validation": validation, "test": test}
+    for other in ("validation", "test"):
+        if parts[other].input_shape != train.input_shape or parts[other].classes != train.classes:
+            raise DataError(
+                f"the parts of a set are of one kind. Received: {train.input_shape} and {parts[other].input_shape} "
+                f"({other}); prepare them together"
+            )
+        if args.split == GROUP:
+            check_disjoint(train.group_ids, parts[other].group_ids, ("training", other))
+    log(train.summary)
+    for note in train.notes:
+        log(note)
+    log(f"real records: {len(train):,} to distil, {len(validation):,} for validation, {len(test):,} for the test")
+    if args.check_leakage:
+        check_leakage_of(parts, log)
+    return Problem(train, validation, test, normalization or choose_normalization("train", train))
+
+
+def _read(args, log):
+    if args.train:
+        if args.dataset:
+            raise OptionError("--train is a prepared set, --dataset reads one. Received: both; leave one of them out")
+        if not args.test:
+            raise OptionError("--train goes with --test. Received: no --test; finetuning.prepare makes both")
+        load = LabelledSet.load
+        return load(args.train), load(args.val) if args.val else None, load(args.test)
+    if args.test or args.val:
+        raise OptionError("--val and --test go with --train. Received: no --train")
+    spec = get_dataset(args.dataset)
+    if not spec.needs_source:
+        log(f"embedded data set {spec.name}")
+    skipped = [] if args.skip_bad else None
+    whole, _ = read_dataset(args, args.split_seed, skipped)
+    if skipped:
+        log(f"skipped {len(skipped)} record{'s' if len(skipped) > 1 else ''}")
+    has_published = whole.published_test is not None and np.any(whole.published_test)
+    split = PUBLISHED if args.split == GROUP and has_published and args.test_size is None else args.split
+    train, test = hold_out(whole, args.test_size or TEST_SHARE, split, args.split_seed)
+    return train, None, test

@@ -1,0 +1,213 @@
+"""Distil a data set: `python -m distillation.condensation.trainer --method dc`."""
+
+import argparse
+import sys
+
+from distillation.condensation.configs import CONFIGS
+from distillation.condensation.methods import METHODS, MethodOptions, settle_options
+from transplant.modules.registry import ARCHITECTURES
+from transplant.training.command_line import (
+    fraction_or_count,
+    make_parser,
+    non_negative_int,
+    positive_float,
+    positive_int,
+    run,
+    seed,
+    share,
+)
+from transplant.training.dataset_options import add_dataset_flags
+from transplant.training.split_options import TEST_SHARE, add_split_flag
+
+DESCRIPTION = """\
+Distil a labelled set into a handful of examples that train a network as the
+whole set does.
+
+  python -m distillation.condensation.trainer --method dc                    # embedded digits, one a class
+  python -m distillation.condensation.trainer --method dm --dataset physionet2012 --source DIR --arch cnn1d --ipc 50
+  python -m distillation.condensation.trainer --method random --ipc 10       # a baseline of the same size
+
+The job folder gets distilled.npz, history.csv, examples.png, values.png and
+learning_curves.png. Interrupted? Add --resume and --job-dir to the same
+command: it ends with the same numbers. Then judge the examples:
+
+  python -m distillation.condensation.evaluate --distilled JOB"""
+
+DEFAULT_DATASET = "digits"
+_SCHEMES = ("uniform", "xavier", "kaiming", "keras")
+
+
+def build_parser():
+    """Return the parser of this command."""
+    parser = make_parser("python -m distillation.condensation.trainer", DESCRIPTION)
+    method = parser.add_argument_group("method")
+    method.add_argument(
+        "--method",
+        choices=tuple(METHODS),
+        default="dc",
+        help="; ".join(f"{entry.name}: {entry.description}" for entry in METHODS.values()),
+    )
+    method.add_argument(
+        "--config",
+        choices=tuple(CONFIGS),
+        help="; ".join(f"{name}: {config.description}" for name, config in CONFIGS.items())
+        + ". Options that are given stand above it",
+    )
+    method.add_argument("--ipc", type=positive_int, default=1, metavar="N", help="examples per class")
+    method.add_argument(
+        "--iterations", type=positive_int, metavar="N", help=f"updates of the examples; {_defaults('iterations')}"
+    )
+    method.add_argument("--seed", type=seed, default=2024, help="of everything random but the split")
+    add_method_flags(method)
+    model = parser.add_argument_group("network")
+    plain = [entry.name for entry in ARCHITECTURES.values() if entry.is_plain and entry.is_network]
+    model.add_argument(
+        "--arch", choices=plain, default="convnet3", metavar="NAME", help=f"network to distil for: {', '.join(plain)}"
+    )
+    model.add_argument(
+        "--width",
+        type=positive_int,
+        metavar="N",
+        help="filters of convnet3's convolutions; 128, of signals and of images below 28 pixels 32, if not given",
+    )
+    add_data_flags(parser)
+    job = parser.add_argument_group("job")
+    job.add_argument(
+        "--look-every",
+        type=positive_int,
+        metavar="N",
+        help="iterations between checkpoints, figures and looks at validation; a tenth of the run if not given",
+    )
+    job.add_argument("--job-dir", metavar="J", help="folder of the results; default: jobs/distillation/METHOD-NNN")
+    job.add_argument("--resume", action="store_true", help="go on with the job in --job-dir")
+    return parser
+
+
+def add_method_flags(group):
+    """Add the options of single methods, None where they are not given."""
+    flags = {
+        "real_batch": (positive_int, "N", "real examples in a step, of a class; of vanilla of all classes"),
+        "data_rate": (positive_float, "R", "learning rate of the examples"),
+        "data_momentum": (share, "M", "of the examples' gradient descent"),
+        "network_rate": (positive_float, "R", "learning rate of the network between matchings"),
+        "outer_loops": (positive_int, "N", "matchings in the life of a network; by --ipc: 1, 10 of 10, 50 of 50"),
+        "inner_loops": (non_negative_int, "N", "epochs of the network between two; by --ipc: 1, 50 of 10, 10 of 50"),
+        "distill_steps": (positive_int, "N", "gradient steps, each on examples of its own; up to 10, dividing --ipc"),
+        "distill_epochs": (positive_int, "N", "passes over them"),
+        "networks": (positive_int, "N", "networks of an update"),
+        "first_rate": (positive_float, "R", "learning rate that every step begins with"),
+        "decay_every": (positive_int, "N", "iterations after which --data-rate is halved; a tenth of the run"),
+    }
+    for name, (kind, metavar, text) in flags.items():
+        text += f" [{', '.join(_users(name))}{_values(name)}]"
+        group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+    text = f"clip standardised values to this range [{', '.join(_users('clamp'))}]"
+    group.add_argument("--clamp", type=float, nargs=2, metavar=("LOW", "HIGH"), help=text)
+    choices = {
+        "init": (("fixed", "random"), "first weights of the networks: always the same, or fresh ones"),
+        "scheme": (_SCHEMES, "how first weights are drawn; by --arch if not given"),
+        "start": (("noise", "real"), "what the examples start from"),
+    }
+    for name, (values, text) in choices.items():
+        text += f" [{', '.join(_users(name))}{_values(name)}]"
+        group.add_argument(f"--{name}", choices=values, help=text)
+    switches = {
+        "learn_rates": "learn the steps' learning rates",
+        "soft_labels": "learn labels too",
+        "keep_range": "keep values within the range of the real ones",
+        "augment": "augment real and synthetic examples alike",
+    }
+    for name, text in switches.items():
+        text += f" [{', '.join(_users(name))}{_values(name)}]"
+        group.add_argument(f"--{name.replace('_', '-')}", action=argparse.BooleanOptionalAction, help=text)
+
+
+def add_data_flags(parser):
+    """Add the flags of the real data, those of `evaluate` too."""
+    data = add_dataset_flags(parser, required=False)
+    data.add_argument("--train", metavar="FILE", help="labelled set made by finetuning.prepare, in place of --dataset")
+    data.add_argument("--val", metavar="FILE", help="validation set; default: taken from the training set")
+    data.add_argument("--test", metavar="FILE", help="test set; goes with --train")
+    data.add_argument(
+        "--test-size",
+        type=fraction_or_count,
+        metavar="S",
+        help=f"share or number of the records of --dataset that test; the publisher's, or {TEST_SHARE}, if not given",
+    )
+    data.add_argument(
+        "--val-size", type=share, default=0.1, metavar="S", help="share of the training records for validation"
+    )
+    data.add_argument("--split-seed", type=seed, default=2024, help="seed of the splits")
+    add_split_flag(data)
+
+
+def _users(name):
+    return [method.name for method in METHODS.values() if name in method.uses]
+
+
+def _values(name):
+    """Return the defaults of an option, where it has one."""
+    own = getattr(MethodOptions(), name)
+    values = {method.name: method.defaults.get(name, own) for method in METHODS.values() if name in method.uses}
+    if set(values.values()) == {None}:
+        return ""
+    if len(set(values.values())) == 1:
+        return f": {_word(own if own is not None else next(iter(values.values())))}"
+    return ": " + ", ".join(f"{_word(value)} of {method}" for method, value in values.items())
+
+
+def _word(value):
+    return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _defaults(name):
+    return ", ".join(
+        f"{method.defaults.get(name, getattr(MethodOptions(), name))} of {method.name}"
+        for method in METHODS.values()
+        if name in method.uses
+    )
+
+
+def method_options(args):
+    """Return the `MethodOptions` that parsed options describe."""
+    names = MethodOptions.__dataclass_fields__
+    return settle_options(args.method, {name: getattr(args, name) for name in names})
+
+
+def distil(args):
+    """Run the distillation that the parsed options describe; return the job folder."""
+    from transplant.training.job import job_folder
+    from transplant.training.quiet_start import start_tensorflow
+
+    options = method_options(args)
+    if not args.train and not args.dataset:
+        args.dataset = DEFAULT_DATASET
+    args.look_every = args.look_every or max(1, options.iterations // 10)
+    start_tensorflow()
+    from distillation.condensation.run import distil as run_distillation
+
+    with job_folder(args, "distillation.condensation.trainer", args.method) as job:
+        print(f"job folder: {job}", flush=True)
+        run_distillation(args, options, job)
+    print(f"next: python -m distillation.condensation.evaluate --distilled {job}")
+    return job
+
+
+def parse(argv=None):
+    """Return the options of a command line, those that were not given from the configuration."""
+    choice = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    choice.add_argument("--config")
+    parser = build_parser()
+    config = choice.parse_known_args(argv)[0].config
+    if config in CONFIGS:
+        parser.set_defaults(**CONFIGS[config].options)
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    """Run the command; return its exit status."""
+    return run(distil, parse(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

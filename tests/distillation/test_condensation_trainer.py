@@ -1,0 +1,155 @@
+"""The two commands: every method on the embedded data, exact resume, judging a file alone, one-line errors."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from labelled_sets import hourly_set
+
+from distillation.condensation import evaluate, trainer
+from distillation.condensation.configs import CONFIGS
+from distillation.condensation.distilled_set import DistilledSet
+from distillation.condensation.methods import METHODS, settle_options
+from distillation.condensation.trainer import method_options, parse
+from transplant.training.splits import stratified_split
+
+SMALL = ["--arch", "mlp3", "--iterations", "4", "--look-every", "2"]
+
+
+@pytest.fixture(autouse=True)
+def few_epochs(monkeypatch):
+    monkeypatch.setattr("distillation.condensation.run.EPOCHS", 20)
+    monkeypatch.setattr("distillation.condensation.run.AUGMENTED_EPOCHS", 20)
+
+
+def run(job, *options):
+    return trainer.main(["--job-dir", str(job), *options])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_leaves_its_examples(method, tmp_path, capsys):
+    learned = [] if METHODS[method].is_coreset else SMALL
+    assert run(tmp_path / "job", "--method", method, "--ipc", "2", *learned) == 0
+    found = DistilledSet.load(tmp_path / "job")
+    assert found.x.shape == (20, 8, 8, 1) and np.bincount(found.y).tolist() == [2] * 10
+    assert found.is_ordered == (method == "vanilla")
+    assert found.provenance["method"] == method and found.provenance["dataset"] == "digits"
+    files = {path.name for path in (tmp_path / "job").iterdir()}
+    assert {"examples.png", "values.png", "config.json"} <= files
+    if learned:
+        history = pd.read_csv(tmp_path / "job" / "history.csv")
+        assert history["iteration"].tolist() == [1, 2, 3, 4] and np.isfinite(history["loss"]).all()
+        assert history["val_score"].notna().tolist() == [False, True, False, True]
+        assert "iteration 4/4" in capsys.readouterr().out and "learning_curves.png" in files
+
+
+def test_real_examples_of_a_coreset_are_real(tmp_path):
+    assert run(tmp_path / "job", "--method", "kcenter", "--ipc", "3") == 0
+    values = DistilledSet.load(tmp_path / "job").values()
+    np.testing.assert_allclose(values, values.round(), atol=1e-3)
+    assert values.min() >= -1e-3 and values.max() <= 16.001
+
+
+@pytest.mark.parametrize("method", ["vanilla", "dsa", "dm"])
+def test_a_run_that_was_interrupted_ends_with_the_same_numbers(method, tmp_path, monkeypatch):
+    options = ["--method", method, *SMALL]
+    assert run(tmp_path / "whole", *options) == 0
+    from distillation.condensation import run as run_module
+
+    save = run_module.save_checkpoint
+
+    def stop(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "save_checkpoint", stop)
+        assert run(tmp_path / "parts", *options) == 130
+    assert not (tmp_path / "parts" / "distilled.npz").exists()
+    assert run(tmp_path / "parts", *options, "--resume") == 0
+    whole, parts = (DistilledSet.load(tmp_path / name) for name in ("whole", "parts"))
+    assert np.array_equal(whole.x, parts.x) and np.array_equal(whole.rates, parts.rates)
+    histories = [pd.read_csv(tmp_path / name / "history.csv") for name in ("whole", "parts")]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, capsys):
+    job = tmp_path / "job"
+    assert run(job, "--method", "dm", *SMALL) == 0
+    whole = (job / "checkpoint.npz").read_bytes()
+    (job / "checkpoint.npz").write_bytes(whole[: len(whole) // 2])
+    assert run(job, "--method", "dm", *SMALL, "--resume") == 2
+    assert "checkpoint.npz: damaged checkpoint" in capsys.readouterr().err
+
+
+def test_a_file_is_judged_alone(tmp_path, capsys):
+    assert run(tmp_path / "job", "--method", "vanilla", *SMALL) == 0
+    capsys.readouterr()
+    options = ["--networks", "2", "--epochs", "20", "--arch", "mlp3", "--balanced"]
+    assert evaluate.main(["--distilled", str(tmp_path / "job" / "distilled.npz"), *options]) == 0
+    printed = capsys.readouterr().out
+    for text in ("mlp3, own steps", "logistic-regression", "random-forest", "gradient-boosting", "whole set"):
+        assert text in printed
+    report = json.loads((tmp_path / "job" / "evaluation.json").read_text())
+    rows = report["summaries"]["natural test set"]
+    assert {(row["learner"], row["trained_on"]) for row in rows} >= {
+        ("mlp3", "distilled"), ("mlp3", "random"), ("mlp3", "whole set"), ("random-forest", "whole set"),
+    }  # fmt: skip
+    whole = next(row for row in rows if (row["learner"], row["trained_on"]) == ("random-forest", "whole set"))
+    assert whole["accuracy"]["mean"] > 0.9
+    of_distilled = next(row for row in rows if (row["learner"], row["trained_on"]) == ("mlp3", "distilled"))
+    of_random = next(row for row in rows if (row["learner"], row["trained_on"]) == ("mlp3", "random"))
+    difference = of_distilled["accuracy"]
+    assert difference["low"] <= difference["difference"] <= difference["high"]
+    assert difference["difference"] == pytest.approx(difference["mean"] - of_random["accuracy"]["mean"])
+
+
+def test_tables_keep_codes_and_come_as_csv(tmp_path, capsys):
+    data = hourly_set(80)
+    train, test = stratified_split(data.y, data.group_ids, 0.25, 1)
+    data.select(train).save(tmp_path / "train.npz")
+    data.select(test).save(tmp_path / "test.npz")
+    files = ["--train", str(tmp_path / "train.npz"), "--test", str(tmp_path / "test.npz")]
+    assert run(tmp_path / "job", "--method", "dc", "--ipc", "2", *files, *SMALL) == 0
+    found = DistilledSet.load(tmp_path / "job")
+    assert found.x[..., 2:].min() >= 0 and found.x[..., 2:].max() <= 1
+    table = pd.read_csv(tmp_path / "job" / "distilled.csv")
+    assert list(table.columns) == ["example", "hour", "label", "HR", "pH", "mask->HR", "mask->pH"]
+    assert "AUROC of validation" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--method", "dm", "--soft-labels"], "has no use for --soft-labels"),
+        (["--method", "random", "--ipc", "500"], "500 of class 0, which has"),
+        (["--method", "dsa", "--ipc", "500"], "500 of class 0, which has"),
+        (["--arch", "cnn"], "cnn does not fit the records"),
+        (["--arch", "mlp3", "--width", "9"], "--width is for convnet3"),
+        (["--train", "x.npz", "--dataset", "digits"], "leave one of them out"),
+        (["--train", "x.npz"], "Received: no --test"),
+        (["--dataset", "mnist"], "Received: no --source"),
+    ],
+)
+def test_what_cannot_be_is_one_line(options, message, tmp_path, capsys):
+    assert run(tmp_path / "job", *options) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and message in captured.err
+    assert not (tmp_path / "job").exists()
+
+
+def test_a_configuration_stands_below_what_is_given():
+    args = parse(["--config", "exp2", "--iterations", "7"])
+    options = method_options(args)
+    assert (args.method, args.dataset, args.arch, options.iterations) == ("vanilla", "mnist", "lenet", 7)
+    assert (options.distill_steps, options.distill_epochs, options.first_rate, options.init) == (1, 1, 1e-3, "random")
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_configuration_is_one(name):
+    args = parse(["--config", name])
+    options = method_options(args)
+    assert options.ipc == 10 and options == settle_options(
+        args.method, {field: getattr(args, field) for field in options.__dataclass_fields__}
+    )

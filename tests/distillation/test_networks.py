@@ -1,0 +1,102 @@
+"""Networks to distil for: their second derivatives, and fresh weights."""
+
+import keras
+import numpy as np
+import pytest
+from second_order import mixed_derivatives, relative_error
+
+from distillation.condensation.networks import build_network, default_scheme, default_width, draw_weights
+from transplant.errors import OptionError
+
+NETWORKS = {
+    "convnet3": (8, 8, 1),
+    "lenet": (12, 12, 2),
+    "mlp3": (9, 2),
+    "mlp-512": (4, 4, 1),
+    "cnn1d": (20, 3),
+    "lstm-icu": (6, 3),
+    "gru": (6, 2),
+}
+
+
+@pytest.mark.parametrize(("arch", "shape"), NETWORKS.items())
+def test_the_mixed_second_derivative_of_every_network_is_right(float64, arch, shape):
+    width = {"width": 4} if arch == "convnet3" else {}
+    model = build_network(arch, shape, 3, **width)
+    draw_weights(model, 7, default_scheme(arch))
+    assert relative_error(mixed_derivatives(model, shape)) < 1e-5
+
+
+def test_the_one_dimensional_convnet_is_right_too(float64):
+    model = build_network("convnet3", (16, 2), 3, width=4)
+    draw_weights(model, 7, "uniform")
+    assert relative_error(mixed_derivatives(model, (16, 2))) < 1e-5
+
+
+@pytest.mark.parametrize(("arch", "shape"), NETWORKS.items())
+@pytest.mark.parametrize("scheme", ["uniform", "xavier", "kaiming", "keras"])
+def test_a_seed_decides_all_weights(arch, shape, scheme):
+    model = build_network(arch, shape, 3)
+    draws = []
+    for seed in (1, (1, 2), 1):
+        draw_weights(model, seed, scheme)
+        draws.append([variable.numpy().copy() for variable in model.trainable_variables])
+    assert all(np.array_equal(one, other) for one, other in zip(draws[0], draws[2]))
+    # Kernels differ; biases and factors may be constants.
+    kernels = [index for index, variable in enumerate(model.trainable_variables) if "kernel" in variable.path]
+    assert kernels and not any(np.array_equal(draws[0][index], draws[1][index]) for index in kernels)
+
+
+def test_what_the_schemes_draw():
+    model = build_network("mlp3", (400, 1), 10)
+    kernel, bias = model.trainable_variables[:2]
+    draw_weights(model, 3, "uniform")
+    assert np.abs(kernel.numpy()).max() == pytest.approx(1 / 20, rel=0.01) and np.abs(bias.numpy()).max() <= 1 / 20
+    assert bias.numpy().any()
+    draw_weights(model, 3, "xavier")
+    assert kernel.numpy().std() == pytest.approx((2 / 528) ** 0.5, rel=0.02) and not bias.numpy().any()
+    draw_weights(model, 3, "kaiming")
+    assert kernel.numpy().std() == pytest.approx((2 / 400) ** 0.5, rel=0.02) and not bias.numpy().any()
+    draw_weights(model, 3, "keras")
+    assert np.abs(kernel.numpy()).max() == pytest.approx((6 / 528) ** 0.5, rel=0.01)
+    with pytest.raises(OptionError, match="Received: he"):
+        draw_weights(model, 3, "he")
+
+
+def test_a_fan_counts_the_positions_of_a_kernel():
+    model = build_network("convnet3", (8, 8, 3), 2, width=16)
+    draw_weights(model, 0, "uniform")
+    second = next(v for v in model.trainable_variables if "conv2/kernel" in v.path)
+    assert np.abs(second.numpy()).max() == pytest.approx((9 * 16) ** -0.5, rel=0.01)
+    gammas = [v.numpy() for v in model.trainable_variables if v.name == "gamma"]
+    assert len(gammas) == 3 and all((gamma == 1).all() for gamma in gammas)
+
+
+def test_an_lstm_begins_as_keras_has_it():
+    model = build_network("lstm-icu", (6, 3), 2)
+    draw_weights(model, 5, "keras")
+    cell = model.get_layer("backbone").get_layer("stage1_lstm2").cell
+    recurrent = cell.recurrent_kernel.numpy()
+    np.testing.assert_allclose(recurrent @ recurrent.T, np.eye(16), atol=1e-5)
+    assert np.array_equal(cell.bias.numpy(), np.repeat([0, 1, 0, 0], 16))
+
+
+def test_what_is_refused():
+    with pytest.raises(OptionError, match="Received: resnet18"):
+        build_network("resnet18", (100, 1), 2)
+    with pytest.raises(OptionError, match="--width is for convnet3"):
+        build_network("lenet", (12, 12, 1), 2, width=7)
+    with pytest.raises(OptionError, match="does not fit"):
+        build_network("lenet", (100, 1), 2)
+
+
+def test_widths_and_schemes_that_nobody_asked_for():
+    assert [default_width("convnet3", shape) for shape in ((28, 28, 1), (8, 8, 1), (48, 99))] == [128, 32, 32]
+    assert [default_scheme(arch) for arch in ("lenet", "convnet3", "gru-deep")] == ["xavier", "uniform", "keras"]
+
+
+def test_the_published_network_has_the_published_size():
+    # ConvNet of DC on MNIST: 128 (1 x 9 + 1) + 2 x 128 (128 x 9 + 1) + 3 x 2 x 128 + 10 (128 x 16 + 1).
+    model = build_network("convnet3", (28, 28, 1), 10)
+    assert model.count_params() == 128 * 10 + 2 * 128 * 1153 + 768 + 10 * 2049 == 317706
+    assert isinstance(model, keras.Model)
