@@ -24,7 +24,7 @@ from transplant.training.progress import format_seconds
 from transplant.training.runtime import seed_everything
 
 DISTILLED, TABLE = "distilled.npz", "distilled.csv"
-AUGMENTED_EPOCHS, EPOCHS = 1000, 300
+LOOK_EPOCHS = 100
 _LOOK_SEED = 17
 
 
@@ -83,7 +83,7 @@ def distil(args, options, job, log=print):
         learned = synthetic.targets().numpy() if options.soft_labels else None
         return _distilled(problem, synthetic.x.numpy(), synthetic.y, learned, provenance, rates, step)
 
-    recipe = TrainingRecipe(AUGMENTED_EPOCHS if augmentation else EPOCHS, augmentation=augmentation)
+    recipe = TrainingRecipe(LOOK_EPOCHS, augmentation=augmentation, looks=5)
     validation = Examples(problem.inputs("validation"), problem.validation.y)
     look = _Look(model, args.arch, recipe, validation, options, is_vanilla)
     began, first = time.monotonic(), finished
@@ -114,7 +114,7 @@ def distil(args, options, job, log=print):
 
 
 class _Look:
-    """Scores the examples as they are by one fresh network on validation, which nothing is chosen by."""
+    """Scores the examples as they are by one fresh network, shortly trained, on validation; nothing is chosen by it."""
 
     def __init__(self, model, arch, recipe, validation, options, is_vanilla):
         self.name = "AUROC" if options and model.output_shape[-1] == 2 else "macro-F1"

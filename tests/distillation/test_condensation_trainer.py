@@ -19,8 +19,7 @@ SMALL = ["--arch", "mlp3", "--iterations", "4", "--look-every", "2"]
 
 @pytest.fixture(autouse=True)
 def few_epochs(monkeypatch):
-    monkeypatch.setattr("distillation.condensation.run.EPOCHS", 20)
-    monkeypatch.setattr("distillation.condensation.run.AUGMENTED_EPOCHS", 20)
+    monkeypatch.setattr("distillation.condensation.run.LOOK_EPOCHS", 20)
 
 
 def run(job, *options):
