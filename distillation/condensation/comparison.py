@@ -16,7 +16,7 @@ DISTILLED, RANDOM, WHOLE = "distilled", "random", "whole set"
 OWN_STEPS = "own steps"
 _RANDOM_SEED = 29
 _MOST_FOR_BOOSTING = 5000
-_WHOLE_UPDATES = 3000  # gradient steps on the whole set, whose epochs are longer
+_WHOLE_UPDATES = 1000  # gradient steps on the whole set, whose epochs are longer
 
 
 @dataclasses.dataclass(frozen=True)
