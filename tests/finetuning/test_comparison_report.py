@@ -151,6 +151,7 @@ def test_offsets_and_temperature_come_from_validation(data, tmp_path):
     assert scaled[0].max(axis=1).mean() < plain[0].max(axis=1).mean()
 
 
+@pytest.mark.slow
 def test_a_wilcoxon_test_counts_folds_not_their_seeds(data, tmp_path):
     runs, _ = make_up(data, single_folds(FOLDS), tmp_path / "a", seeds=(1, 2, 3))
     report = write_and_read(runs, data, tmp_path / "a")

@@ -16,6 +16,8 @@ from transplant.training.description import ModelDescription
 from transplant.training.weights import read_weights, save_weights
 from transplant.utils import read_predictions
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--stages", "1", "--batch-size", "16", "--val-size", "0.25", "--epochs", "1"]
 DRAFT = ["--arch", "resnet18_2d", "--spectrogram", "draft", "--bins", "32"]
 

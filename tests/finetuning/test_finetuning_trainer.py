@@ -172,6 +172,7 @@ def test_weights_of_another_network_or_input_are_refused(options, said, pretrain
     assert said in line and "backbone.npz" in line
 
 
+@pytest.mark.slow
 def test_first_epochs_differ_between_random_and_pretrained(pretrained, finished, small_set, tmp_path):
     weights = pretrained / "jobs" / "pretraining" / "beat-001"
     options = ["--folds", "4", "--fold", "0", "--weights-file", str(weights)]
@@ -180,6 +181,7 @@ def test_first_epochs_differ_between_random_and_pretrained(pretrained, finished,
     assert histories[0] != histories[1]
 
 
+@pytest.mark.slow
 def test_newest_means_the_same_job_when_a_run_goes_on(pretrained, small_set, tmp_path, monkeypatch):
     monkeypatch.chdir(pretrained)
     constant = ["--schedule", "constant", "--warmup-steps", "0"]
@@ -193,6 +195,7 @@ def test_newest_means_the_same_job_when_a_run_goes_on(pretrained, small_set, tmp
     os.utime(newer, (past, past))
 
 
+@pytest.mark.slow
 def test_a_public_pickle_trains_from_pretrained_weights(pretrained, small_set, tmp_path, capsys):
     data = LabelledSet.load(small_set)
     values = data.standardized(fit_normalization(data.x, data.lengths))
@@ -218,6 +221,7 @@ def test_without_validation_data_the_training_loss_chooses(small_set, tmp_path, 
     assert "--val-size" in error_line(capsys)
 
 
+@pytest.mark.slow
 def test_subset_keeps_a_stratified_share(small_set, tmp_path):
     assert run(small_set, tmp_path / "job", "--epochs", "1", "--subset", "0.5") == 0
     predictions = read_predictions(tmp_path / "job" / "train_predictions.csv")["y_true"]
@@ -251,6 +255,7 @@ def test_auc_is_a_column_when_it_is_monitored(small_set, tmp_path):
     assert "auc" in history.columns and history["auc"].between(0, 1).all()
 
 
+@pytest.mark.slow
 def test_two_folds_are_held_out_together(small_set, tmp_path):
     options = ["--folds", "4", "--fold", "0", "3", "--split-seed", "7", "--epochs", "1"]
     assert run(small_set, tmp_path / "job", *options) == 0
@@ -261,6 +266,7 @@ def test_two_folds_are_held_out_together(small_set, tmp_path):
     assert sorted(name for part in names.values() for name in part) == sorted(data.record_ids.tolist())
 
 
+@pytest.mark.slow
 def test_weights_of_the_very_set_are_pointed_out(small_set, tmp_path, capsys):
     assert run(small_set, tmp_path / "one", "--epochs", "1") == 0
     assert run(small_set, tmp_path / "two", "--epochs", "1", "--weights-file", str(tmp_path / "one")) == 0
@@ -329,6 +335,7 @@ def test_bad_data_gives_one_line_and_status_2(case, small_set, tmp_path, capsys)
     assert not (tmp_path / "job").exists()
 
 
+@pytest.mark.slow
 def test_a_two_lead_set_tiles_the_stem_or_takes_one_channel(pretrained, small_set, tmp_path, capsys):
     data = LabelledSet.load(small_set)
     two = LabelledSet(

@@ -111,6 +111,7 @@ def test_cached_features_go_on_where_they_stopped(backbones, small_set, tmp_path
     pd.testing.assert_frame_equal(history(tmp_path / "whole"), history(tmp_path / "parts"), check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_slower_backbone_moves_less_and_the_stem_waits_for_its_epoch(backbones, small_set, tmp_path):
     start = read_weights(backbones / "resnet18" / "backbone.npz").arrays
     pretrained = ["--weights-file", str(backbones / "resnet18")]
@@ -132,6 +133,7 @@ def test_a_fusion_wants_a_backbone_of_each_branch(backbones, small_set, tmp_path
     assert "start one branch each. Received: two of resnet18" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_fusion_starts_from_two_backbones(backbones, small_set, tmp_path, capsys):
     files = ["--weights-file", str(backbones / "resnet18"), "--second-weights-file", str(backbones / "resnet18_2d")]
     assert run(small_set, tmp_path / "job", "--arch", "fusion", "--epochs", "1", *files) == 0
@@ -157,6 +159,7 @@ def test_the_kept_model_of_the_best_recipe_leaves_padding_out_of_account(small_s
     np.testing.assert_allclose(model.predict(padded, verbose=0), model.predict(x, verbose=0), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [["--class-weights", "balanced"], ["--focal-gamma", "2"], ["--label-smoothing", "0.2"]]
 )

@@ -133,6 +133,7 @@ def test_a_two_dimensional_backbone_and_several_leads_serve():
     assert model({"context": frames, "samples": frames}, training=False).shape == (3, 2)
 
 
+@pytest.mark.slow
 def test_it_learns_to_find_the_frame_that_goes_on():
     """The context is one of two waves; the true sample is the same wave."""
     rng = np.random.default_rng(0)

@@ -22,12 +22,12 @@ def same(one, other):
     return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
 
 
-# The others by every full run alone.
+# Of two kinds: those that label a frame, and those that draw several.
 QUICK = ("beat", "cpc")
 
 
 @pytest.mark.parametrize(
-    "task", [pytest.param(task, marks=[] if task in QUICK else pytest.mark.slow) for task in task_names()]
+    "task", [pytest.param(task, marks=[] if task == "beat" else pytest.mark.slow) for task in task_names()]
 )
 def test_it_trains_and_fine_tuning_starts_from_it(task, small_store, small_set, tmp_path, capsys):
     assert run(small_store, task, tmp_path / "job") == 0

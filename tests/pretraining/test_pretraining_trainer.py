@@ -127,6 +127,7 @@ def test_damaged_patients_are_left_out_counted_and_listed(small_store, tmp_path,
     assert "2 of 6 patients left out" in output and "data: synthetic" in output
 
 
+@pytest.mark.slow
 def test_a_folder_of_records_is_prepared_for_the_patients_asked_alone(tmp_path):
     folder = tmp_path / "records"
     folder.mkdir()

@@ -84,6 +84,7 @@ def test_a_patient_that_is_damaged_inside_stops_the_run_with_its_name(DIR, tmp_p
     assert line.startswith("error: ") and "00001_batched.pkl.gz" in line
 
 
+@pytest.mark.slow
 def test_the_command_that_fine_tunes(small_set, tmp_path, capsys):
     command = (
         "--job-dir {J} --train {T} --val-size 0.25 --val-metric f1 --arch resnet18 --stages 1 --batch-size 16 "

@@ -45,6 +45,7 @@ def public(tmp_path):
     return write(tmp_path / "train.pkl", x=frames(40, SIZE, 1), y=np.tile(np.arange(4), 10), patient_ids=owners)
 
 
+@pytest.mark.slow
 def test_a_run_on_the_public_pickle_takes_one_pass_an_epoch_and_holds_patients_out(public, tmp_path, capsys):
     options = ["--val-patients", "0.2", "--val-metric", "f1"]
     assert run(public, tmp_path / "job", "--epochs", "2", *options) == 0
@@ -137,6 +138,7 @@ def test_windows_held_out_of_a_file_are_cached_with_their_patients(public, tmp_p
     assert windows.owners.tolist() == np.repeat(windows.patients, 4).tolist()
 
 
+@pytest.mark.slow
 def test_another_file_is_another_job(public, tmp_path, capsys):
     assert run(public, tmp_path / "job") == 0
     values = pickle.loads(public.read_bytes())
@@ -165,6 +167,7 @@ def test_a_patient_is_left_out_however_its_number_is_written():
         without_patients(patients, ["3", "4", "7"], "val.pkl")
 
 
+@pytest.mark.slow
 def test_predictive_coding_trains_on_a_pickle(tmp_path, capsys):
     windows = {"context": frames(12, 3, SIZE, 1), "samples": frames(12, 3, SIZE, 1, seed=1)}
     file = write(tmp_path / "cpc.pkl", x=windows, y=np.arange(12) % 3, patient_ids=np.arange(12) // 2)
@@ -182,6 +185,7 @@ def test_predictive_coding_trains_on_a_pickle(tmp_path, capsys):
     assert "windows of task cpc are context with 4 axes and samples with 4 axes" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_our_validation_windows_serve_for_training(small_store, tmp_path, capsys):
     cached = tmp_path / "cached.pkl"
     held_out = ["--val-patients", "2", "--val-size", "20", "--cache-val", str(cached), "--steps-per-epoch", "2"]

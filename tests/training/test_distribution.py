@@ -13,6 +13,8 @@ import transplant
 from transplant.errors import OptionError
 from transplant.training.distribution import check_batch_size, training_strategy
 
+pytestmark = pytest.mark.slow
+
 TESTS = pathlib.Path(__file__).parents[1]
 
 

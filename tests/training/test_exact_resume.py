@@ -16,6 +16,8 @@ from transplant.errors import JobError
 from transplant.training.optimization import OptimizerSettings, build_optimizer
 from transplant.training.runtime import precision
 
+pytestmark = pytest.mark.slow
+
 COMFORTS = {
     "dropout": OptimizerSettings(),
     "average": OptimizerSettings(0.05, ema=0.8),
