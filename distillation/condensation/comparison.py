@@ -4,19 +4,22 @@ import dataclasses
 
 import numpy as np
 
-from distillation.condensation.classifiers import CLASSIFIERS, classifier_probabilities
+from distillation.condensation.classifiers import classifier_probabilities
 from distillation.condensation.coresets import choose_coreset
 from distillation.condensation.evaluation import Evaluator, Examples, TrainingRecipe, follow_steps, predict
+from distillation.condensation.network_training import BATCH
 from distillation.condensation.networks import build_network, default_width
 from distillation.condensation.siamese_augmentation import SiameseAugmentation
+from distillation.condensation.streams import CORESET, WEIGHTS, stream
+from distillation.condensation.streams import OWN_STEPS as OWN_STEPS_STREAM
 from transplant.evaluation.network_means import mean_scores, paired_difference_of_means
 from transplant.evaluation.report import fixed_width
 
 DISTILLED, RANDOM, WHOLE = "distilled", "random", "whole set"
 OWN_STEPS = "own steps"
-_RANDOM_SEED = 29
+_SEEDS_APART = 2**33  # no seed of a command line is another one's random set
 _MOST_FOR_BOOSTING = 5000
-_WHOLE_UPDATES = 1000  # gradient steps on the whole set, whose epochs are longer
+_FEWEST_WHOLE_UPDATES = 1000  # gradient steps on the whole set, whose epochs are longer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,10 @@ class Comparison:
         self._test = Examples(problem.inputs("test"), problem.test.y)
         self._validation = Examples(problem.inputs("validation"), problem.validation.y)
         self._per_class = len(distilled) // len(distilled.classes)
+        fewest = min(len(self._real.rows_of(label)) for label in range(self._real.n_classes))
+        if self._per_class > fewest:
+            log(f"the rarest class has {fewest} real examples: random sets have as many of each, not {self._per_class}")
+            self._per_class = fewest
 
     def network_rows(self, arch, width=None, with_whole=True):
         """Return the `Row`s of an architecture, augmented as the set was distilled.
@@ -67,8 +74,11 @@ class Comparison:
         rows = [Row(arch, DISTILLED, self._networks(model, lambda number: self._own())),
                 Row(arch, RANDOM, self._networks(model, self._random))]
         if with_whole:
-            epochs = max(1, round(_WHOLE_UPDATES / -(-len(self._real.y) // 256)))
-            recipe = TrainingRecipe(epochs, looks=min(20, epochs))
+            # As many updates as on the small set, and no fewer than a thousand, augmented alike.
+            own = self._recipe()
+            updates = max(_FEWEST_WHOLE_UPDATES, own.epochs * -(-len(self._distilled) // BATCH))
+            epochs = max(1, round(updates / -(-len(self._real.y) // BATCH)))
+            recipe = dataclasses.replace(own, epochs=epochs, looks=min(20, epochs))
             rows.append(Row(arch, WHOLE, self._networks(model, self._whole, recipe)))
         return rows
 
@@ -80,7 +90,7 @@ class Comparison:
         fixed = options["init"] == "fixed"
         found = []
         for number in range(1 if fixed else self._n_networks):
-            seed = (options["seed"], 0) if fixed else (self._seed, number, 3)
+            seed = stream(options["seed"], WEIGHTS) if fixed else stream(self._seed, OWN_STEPS_STREAM, number)
             follow_steps(model, self._distilled, seed, options["scheme"])
             found.append(predict(model, self._test.x))
         self._log(f"{arch}, {OWN_STEPS}: {len(found)} network{'s' if len(found) > 1 else ''}")
@@ -94,6 +104,9 @@ class Comparison:
             DISTILLED: [(flat.x, flat.targets.argmax(axis=1))],
             RANDOM: [self._rows(self._random_rows(number)) for number in range(self._n_networks)],
         }
+        limit = _MOST_FOR_BOOSTING if name == "gradient-boosting" and len(self._real.y) > _MOST_FOR_BOOSTING else None
+        if limit and with_whole:
+            self._log(f"{name}: of the whole set {limit:,} records drawn at random")
         if with_whole:
             sets[WHOLE] = [(self._real.x, self._real.y)]
         found = [
@@ -102,7 +115,7 @@ class Comparison:
                 trained_on,
                 [
                     classifier_probabilities(
-                        name, x, y, self._test.x, n_classes, self._seed + number, _MOST_FOR_BOOSTING
+                        name, x, y, self._test.x, n_classes, (self._seed + number) % 2**32, limit
                     )
                     for number, (x, y) in enumerate(examples)
                 ],
@@ -116,7 +129,7 @@ class Comparison:
         return self._distilled.x, self._distilled.targets
 
     def _random_rows(self, number):
-        return choose_coreset("random", self._real, self._per_class, (self._seed + _RANDOM_SEED) * 1000 + number)
+        return choose_coreset("random", self._real, self._per_class, self._seed + _SEEDS_APART * (number + 1))
 
     def _rows(self, rows):
         return self._real.x[rows], self._real.y[rows]
@@ -151,7 +164,7 @@ class Comparison:
 
 def balanced_rows(y, seed):
     """Return as many rows of every class as the rarest has, sorted."""
-    rng = np.random.default_rng((seed, 5))
+    rng = np.random.default_rng(stream(seed, CORESET))
     fewest = np.bincount(y).min()
     chosen = [rng.choice(np.flatnonzero(y == label), fewest, replace=False) for label in range(y.max() + 1)]
     return np.sort(np.concatenate(chosen))
@@ -209,5 +222,3 @@ def table(summary, n_classes):
         lines.append([entry["learner"], entry["trained_on"], str(entry["networks"]), *cells, above])
     return fixed_width(lines)
 
-
-CLASSIFIER_NAMES = tuple(CLASSIFIERS)

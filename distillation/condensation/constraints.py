@@ -44,7 +44,7 @@ class Constraint:
         if keeps_range:
             low, high = x.min(axis=axes), x.max(axis=axes)
         if clamp:
-            low, high = np.maximum(low, np.float32(clamp[0])), np.minimum(high, np.float32(clamp[1]))
+            low, high = (np.clip(bound, *np.float32(clamp)) for bound in (low, high))
         indicators = set(data.indicators)
         groups = {}
         for column, name in enumerate(data.leads):
@@ -54,7 +54,10 @@ class Constraint:
             if CATEGORY_INFIX in name and not name.startswith(MASK_PREFIX):
                 groups.setdefault(name.partition(CATEGORY_INFIX)[0], []).append(column)
         # A variable with one category alone may be absent.
-        return cls(low, high, tuple(tuple(columns) for columns in groups.values() if len(columns) > 1))
+        codes = tuple(tuple(columns) for columns in groups.values() if len(columns) > 1)
+        for columns in codes:  # clipped first, the nearest point of the simplex would be another
+            low[list(columns)], high[list(columns)] = -np.inf, np.inf
+        return cls(low, high, codes)
 
     def __bool__(self):
         return bool(np.isfinite(self.low).any() or np.isfinite(self.high).any() or self.groups)
@@ -86,5 +89,6 @@ def project_to_simplex(x):
     excess = tf.cumsum(descending, axis=-1) - 1
     counts = tf.range(1, n + 1, dtype=x.dtype)
     kept = tf.reduce_sum(tf.cast(descending - excess / counts > 0, tf.int32), axis=-1, keepdims=True)
+    kept = tf.maximum(kept, 1)  # none where a value is no number, which the run will say
     threshold = tf.gather(excess, kept - 1, batch_dims=len(x.shape) - 1, axis=-1) / tf.cast(kept, x.dtype)
     return tf.maximum(x - threshold, 0)

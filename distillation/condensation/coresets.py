@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from distillation.condensation.streams import CORESET, stream
 from transplant.errors import OptionError
 
 
@@ -78,22 +79,21 @@ CORESETS = {
 }
 
 
-def choose_coreset(name, real, per_class, seed, features=None):
-    """Return the rows of a coreset, class by class.
+def choose_coreset(name, real, per_class, seed):
+    """Return the rows of a coreset, class by class; near and far are meant in the standardised values.
 
     Args:
         name: a key of `CORESETS`.
         real: `RealExamples`.
         per_class: rows of each class.
         seed: of what is drawn.
-        features: (records, n) in which rows are near or far. Defaults to the values themselves.
 
     Raises:
         OptionError: if there is no such coreset, or a class has fewer records.
     """
     if name not in CORESETS:
         raise OptionError(f"coresets are {', '.join(CORESETS)}. Received: {name}")
-    flat = (real.x if features is None else features).reshape(len(real.y), -1)
+    flat = real.x.reshape(len(real.y), -1)
     chosen = []
     for label in range(real.n_classes):
         rows = real.rows_of(label)
@@ -103,5 +103,5 @@ def choose_coreset(name, real, per_class, seed, features=None):
                 "ask for fewer (--ipc)"
             )
         of_class = flat[rows].astype(np.float64)
-        chosen.append(rows[CORESETS[name](of_class, per_class, np.random.default_rng((seed, label)))])
+        chosen.append(rows[CORESETS[name](of_class, per_class, np.random.default_rng(stream(seed, CORESET, label)))])
     return np.concatenate(chosen)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from distillation.condensation.networks import draw_weights
 from distillation.condensation.siamese_augmentation import SiameseAugmentation
+from distillation.condensation.streams import BATCH, WEIGHTS, stream
 
 
 class DistributionMatching:
@@ -43,8 +44,8 @@ class DistributionMatching:
         Returns:
             dict: "loss", the squared distance of the means, summed over classes.
         """
-        rng = np.random.default_rng((self._options.seed, iteration))
-        draw_weights(self._model, (self._options.seed, iteration), self._options.scheme)
+        rng = np.random.default_rng(stream(self._options.seed, BATCH, iteration))
+        draw_weights(self._model, stream(self._options.seed, WEIGHTS, iteration), self._options.scheme)
         total, gradient = 0.0, tf.zeros_like(self._synthetic.x)
         for label in range(self._real.n_classes):
             choice, draws = self._augmentation.draw(rng) if self._augmentation else SiameseAugmentation.nothing()

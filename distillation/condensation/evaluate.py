@@ -95,10 +95,13 @@ def evaluate(args):
     own = distilled.provenance["arch"]
     archs = args.arch or list(dict.fromkeys([own, "mlp3"]))
     width = args.width or (distilled.provenance["width"] if own == CONVNET else None)
+    absent = [name for name, count in problem.test.counts().items() if not count]
+    if args.balanced and absent:
+        raise DataError(f"a balanced test set has every class. Received: none of {', '.join(absent)}; leave it out")
     comparison = Comparison(distilled, problem, args.networks, args.seed, args.epochs)
     rows = []
     if distilled.is_ordered:
-        rows.append(comparison.own_steps_row(own, width))
+        rows.append(comparison.own_steps_row(own, distilled.provenance["width"]))
     for arch in archs:
         rows += comparison.network_rows(arch, width if arch == CONVNET else None, args.whole)
     for name in args.classifiers:
@@ -133,10 +136,12 @@ def evaluate(args):
 def _data_options(args, distilled):
     """Return the options of the real data: those of the distillation, with what is given here above them."""
     recorded = dict(distilled.provenance["data"])
+    parser = build_parser()
+    given = {name: value for name, value in vars(args).items() if value != parser.get_default(name)}
     if args.train or args.dataset:
-        return args
-    if args.source:
-        recorded["source"] = args.source
+        # Other data: what was said of the former files does not hold.
+        recorded |= dict.fromkeys(("train", "val", "test", "dataset", "source"))
+    recorded |= given
     if not recorded.get("train") and not recorded.get("dataset"):
         raise OptionError("the set does not say what it was distilled from. Received: no --dataset, no --train")
     return argparse.Namespace(**(vars(args) | recorded))

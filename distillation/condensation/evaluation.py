@@ -7,10 +7,8 @@ import tensorflow as tf
 
 from distillation.condensation.network_training import BATCH, NetworkTrainer
 from distillation.condensation.networks import default_scheme, draw_weights
+from distillation.condensation.streams import EVALUATION, ORDER, stream
 from transplant.evaluation.metrics import macro_f1, roc_auc
-
-# Of the seed, so that no network of an evaluation is one of the distillation.
-_EVALUATION = 1_000_003
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +70,12 @@ class Evaluator:
         validation: `Examples` that choose the epoch.
         seed: of weights and orders.
         scheme: how weights are drawn. Defaults to the network's own, see `default_scheme`.
+        purpose: of the random streams, see `streams`. Defaults to that of an evaluation.
     """
 
-    def __init__(self, model, recipe, validation, seed, scheme=None):
+    def __init__(self, model, recipe, validation, seed, scheme=None, purpose=EVALUATION):
         self._model, self._recipe, self._validation, self._seed = model, recipe, validation, seed
-        self._scheme = scheme or default_scheme(model.name)
+        self._scheme, self._purpose = scheme or default_scheme(model.name), purpose
         self._trainer = NetworkTrainer(
             model, recipe.rate, recipe.momentum, recipe.weight_decay, recipe.augmentation
         )
@@ -92,9 +91,9 @@ class Evaluator:
         Returns:
             float32 (records, classes), of the epoch that is best on validation.
         """
-        draw_weights(self._model, (self._seed, _EVALUATION, number), self._scheme)
+        draw_weights(self._model, stream(self._seed, self._purpose, number), self._scheme)
         self._trainer.reset()
-        rng = np.random.default_rng((self._seed, _EVALUATION, number))
+        rng = np.random.default_rng(stream(self._seed, ORDER, self._purpose, number))
         x, targets = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(targets, tf.float32)
         best, weights = None, None
         for look in range(self._recipe.looks):
@@ -118,7 +117,7 @@ def follow_steps(model, distilled, weights_seed, scheme):
         scheme: how they are drawn.
     """
     draw_weights(model, weights_seed, scheme)
-    trainer = NetworkTrainer(model, 0.0)
+    trainer = NetworkTrainer(model, 0.0, training=False)  # as the steps were learned
     steps = int(distilled.step.max()) + 1
     for number, rate in enumerate(distilled.rates):
         rows = distilled.step == number % steps

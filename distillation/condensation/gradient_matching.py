@@ -17,6 +17,7 @@ from distillation.condensation.gradient_distance import gradient_distance
 from distillation.condensation.network_training import NetworkTrainer
 from distillation.condensation.networks import draw_weights, network_variables
 from distillation.condensation.siamese_augmentation import SiameseAugmentation
+from distillation.condensation.streams import BATCH, WEIGHTS, stream
 
 
 class GradientMatching:
@@ -52,13 +53,13 @@ class GradientMatching:
         Returns:
             dict: "loss", the distance of a class and step on average.
         """
-        options, rng = self._options, np.random.default_rng((self._options.seed, iteration))
-        draw_weights(self._model, (options.seed, iteration), options.scheme)
+        options, rng = self._options, np.random.default_rng(stream(self._options.seed, BATCH, iteration))
+        draw_weights(self._model, stream(options.seed, WEIGHTS, iteration), options.scheme)
         losses = []
         for outer in range(options.outer_loops):
-            choice, draws = self._augmentation.draw(rng) if self._augmentation else SiameseAugmentation.nothing()
             gradients = [tf.zeros_like(variable) for variable in self.learned]
             for label in range(self._real.n_classes):
+                choice, draws = self._augmentation.draw(rng) if self._augmentation else SiameseAugmentation.nothing()
                 batch = tf.constant(self._real.class_batch(label, options.real_batch, rng))
                 loss, of_class = self.class_gradients(batch, tf.constant(label), choice, draws)
                 losses.append(float(loss))

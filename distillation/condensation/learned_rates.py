@@ -15,7 +15,7 @@ class LearnedRates:
 
     def __init__(self, count, start):
         # The inverse of softplus.
-        self.raw = tf.Variable(np.full(count, np.log(np.expm1(start))), dtype=keras.config.floatx())
+        self.raw = tf.Variable(np.full(count, start + np.log(-np.expm1(-start))), dtype=keras.config.floatx())
 
     def values(self):
         """Return the rates, a tensor (count,)."""

@@ -18,10 +18,11 @@ class NetworkTrainer:
         momentum: of the gradient. Defaults to 0.
         weight_decay: added to the gradient, times the weights, as in PyTorch's SGD. Defaults to 0.
         augmentation: `SiameseAugmentation`, drawn for each example of each batch. Defaults to None.
+        training: whether dropout is on. Defaults to True.
     """
 
-    def __init__(self, model, rate, momentum=0.0, weight_decay=0.0, augmentation=None):
-        self._model, self._augmentation = model, augmentation
+    def __init__(self, model, rate, momentum=0.0, weight_decay=0.0, augmentation=None, training=True):
+        self._model, self._augmentation, self._training = model, augmentation, training
         self._weights = network_variables(model)
         self.rate = tf.Variable(rate, dtype=tf.float32, trainable=False)
         self._momentum, self._weight_decay = momentum, weight_decay
@@ -61,7 +62,7 @@ class NetworkTrainer:
         if self._augmentation:
             x = self._augmentation(x, choice, draws)
         with tf.GradientTape() as tape:
-            loss = cross_entropy(targets, self._model(x, training=True))
+            loss = cross_entropy(targets, self._model(x, training=self._training))
         for weight, velocity, gradient in zip(self._weights, self._velocities, tape.gradient(loss, self._weights)):
             gradient = gradient + self._weight_decay * weight if self._weight_decay else gradient
             if self._momentum:

@@ -6,6 +6,7 @@ import numpy as np
 from transplant.errors import OptionError
 from transplant.modules import registry
 from transplant.modules.convnet import WIDTH, build_convnet
+from transplant.training.runtime import seed_random_states
 
 CONVNET = "convnet3"
 NARROW, NARROW_BELOW = 32, 28  # filters for examples that are small
@@ -87,6 +88,8 @@ def draw_weights(model, seed, scheme):
     if scheme not in SCHEMES:
         raise OptionError(f"weights are drawn by {', '.join(SCHEMES)}. Received: {scheme}")
     rng = np.random.default_rng(seed)
+    # Dropout's states too, so that what a network is trained to depends on its seed alone.
+    seed_random_states(model, int(np.random.SeedSequence(seed).generate_state(1)[0]), 0)
     for owner in _owners(model):
         fans = None
         for variable in owner.trainable_variables:

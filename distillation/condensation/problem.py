@@ -1,6 +1,7 @@
 """The real data of a distillation: training, validation and test part, standardised."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -11,11 +12,18 @@ from transplant.datasets.registry import get_dataset
 from transplant.errors import DataError, OptionError
 from transplant.signals.normalization import Normalization
 from transplant.training.dataset_options import read_dataset
-from transplant.training.split_options import GROUP, PUBLISHED, TEST_SHARE, check_leakage_of, hold_out, units_of
+from transplant.training.split_options import (
+    GROUP,
+    PUBLISHED,
+    RANDOM,
+    TEST_SHARE,
+    check_leakage_of,
+    hold_out,
+    units_of,
+    warn_of_random,
+)
 from transplant.training.splits import check_disjoint, stratified_split
 from transplant.training.standardisation import choose_normalization
-
-VALIDATION_SHARE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,14 +88,16 @@ def load_problem(args, log=print, normalization=None):
         )
         train, validation = train.select(kept), train.select(taken)
     parts = {"training": train, "validation": validation, "test": test}
+    warn_of_random(args.split, parts, log)
     for other in ("validation", "test"):
         if parts[other].input_shape != train.input_shape or parts[other].classes != train.classes:
             raise DataError(
                 f"the parts of a set are of one kind. Received: {train.input_shape} and {parts[other].input_shape} "
                 f"({other}); prepare them together"
             )
-        if args.split == GROUP:
-            check_disjoint(train.group_ids, parts[other].group_ids, ("training", other))
+    if args.split != RANDOM:
+        for first, second in itertools.combinations(parts, 2):
+            check_disjoint(parts[first].group_ids, parts[second].group_ids, (first, second))
     log(train.summary)
     for note in train.notes:
         log(note)
@@ -114,6 +124,8 @@ def _read(args, log):
     whole, _ = read_dataset(args, args.split_seed, skipped)
     if skipped:
         log(f"skipped {len(skipped)} record{'s' if len(skipped) > 1 else ''}")
+    if args.test_size == 0:
+        raise OptionError("a distilled set is judged on test records. Received: --test-size 0; give a share of them")
     has_published = whole.published_test is not None and np.any(whole.published_test)
     split = PUBLISHED if args.split == GROUP and has_published and args.test_size is None else args.split
     train, test = hold_out(whole, args.test_size or TEST_SHARE, split, args.split_seed)

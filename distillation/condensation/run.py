@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from distillation.condensation.checkpoint import restore_checkpoint, save_checkpoint
+from distillation.condensation.checkpoint import CHECKPOINT, restore_checkpoint, save_checkpoint
 from distillation.condensation.coresets import choose_coreset
 from distillation.condensation.distilled_set import DistilledSet
 from distillation.condensation.evaluation import Evaluator, Examples, TrainingRecipe, follow_steps, predict, score
@@ -17,15 +17,16 @@ from distillation.condensation.networks import build_network, default_scheme, de
 from distillation.condensation.plots import draw_distillation
 from distillation.condensation.problem import load_problem
 from distillation.condensation.siamese_augmentation import SiameseAugmentation
+from distillation.condensation.streams import LOOK, WEIGHTS, stream
 from distillation.condensation.synthetic_set import SyntheticSet, check_numbers
 from transplant.atomic import atomic_path
+from transplant.errors import JobError
 from transplant.training.description import collect_versions
 from transplant.training.progress import format_seconds
 from transplant.training.runtime import seed_everything
 
 DISTILLED, TABLE = "distilled.npz", "distilled.csv"
 LOOK_EPOCHS = 100
-_LOOK_SEED = 17
 
 
 def distil(args, options, job, log=print):
@@ -47,8 +48,7 @@ def distil(args, options, job, log=print):
     width = args.width or default_width(args.arch, problem.train.input_shape)
     provenance = _provenance(args, options, problem, width)
     if method.is_coreset:
-        features = None
-        rows = choose_coreset(method.name, real, options.ipc, options.seed, features)
+        rows = choose_coreset(method.name, real, options.ipc, options.seed)
         distilled = _distilled(problem, real.x[rows], real.y[rows], None, provenance)
         _save(distilled, job)
         draw_distillation(job, distilled, problem, pd.DataFrame())
@@ -73,6 +73,8 @@ def distil(args, options, job, log=print):
     others = {} if is_vanilla else {"augmentation": augmentation}
     build = getattr(importlib.import_module(method.module), method.function)
     run = build(real, synthetic, model, constraint, options, **others)
+    if not args.resume and (job / CHECKPOINT).exists():
+        raise JobError(f"{job / CHECKPOINT}: a checkpoint of another run is there; choose another --job-dir")
     finished, history = restore_checkpoint(job, run.variables())
     if finished:
         log(f"going on after iteration {finished}")
@@ -108,6 +110,9 @@ def distil(args, options, job, log=print):
                 f"[{format_seconds(gone)}, {format_seconds(left)} left]"
             )
     distilled = current()
+    # Once more: a run may have been killed between its last checkpoint and these.
+    _write_history(job, history)
+    draw_distillation(job, distilled, problem, pd.DataFrame(history))
     _save(distilled, job)
     log(f"wrote {job / DISTILLED}: {len(distilled)} examples, {options.ipc} a class")
     return distilled
@@ -117,16 +122,16 @@ class _Look:
     """Scores the examples as they are by one fresh network, shortly trained, on validation; nothing is chosen by it."""
 
     def __init__(self, model, arch, recipe, validation, options, is_vanilla):
-        self.name = "AUROC" if options and model.output_shape[-1] == 2 else "macro-F1"
+        self.name = "AUROC" if model.output_shape[-1] == 2 else "macro-F1"
         self._model, self._options, self._is_vanilla = model, options, is_vanilla
         self._validation = validation
         self._evaluator = None if is_vanilla else Evaluator(
-            model, recipe, validation, options.seed + _LOOK_SEED, options.scheme
+            model, recipe, validation, options.seed, options.scheme, LOOK
         )
 
     def __call__(self, distilled):
         if self._is_vanilla:
-            seed = (self._options.seed, 0) if self._options.init == "fixed" else (self._options.seed, _LOOK_SEED, 0)
+            seed = stream(self._options.seed, *((WEIGHTS,) if self._options.init == "fixed" else (LOOK, 0)))
             follow_steps(self._model, distilled, seed, self._options.scheme)
             found = predict(self._model, self._validation.x)
         else:

@@ -36,7 +36,8 @@ class SiameseAugmentation:
 
     Args:
         shape: of an example: (time, channels) or (height, width, channels).
-        untouched: columns whose values stay 0 and 1: nothing is multiplied or added there. Defaults to none.
+        untouched: columns whose values stay 0 and 1: nothing is multiplied or added there, and examples are not
+            moved in time. Defaults to none.
 
     Example:
         >>> augmentation = SiameseAugmentation((28, 28, 1))
@@ -50,7 +51,9 @@ class SiameseAugmentation:
         touched = np.ones(shape[-1], np.float32)
         touched[list(untouched)] = 0
         self._touched = touched
-        self.names = IMAGE_TRANSFORMS if self._is_image else SIGNAL_TRANSFORMS
+        names = IMAGE_TRANSFORMS if self._is_image else SIGNAL_TRANSFORMS
+        # Moved in time, masks and codes would be fractions, or nothing.
+        self.names = tuple(name for name in names if name not in ("shift", "crop")) if len(untouched) else names
         self._transforms = [getattr(self, f"_{'image' if self._is_image else 'signal'}_{name}") for name in self.names]
 
     def draw(self, rng, count=1):
@@ -86,8 +89,9 @@ class SiameseAugmentation:
 
     def _image_crop(self, x, draws):
         height, width, _ = self._shape
-        down = tf.round((2 * draws[:, 0] - 1) * CROP * height)
-        right = tf.round((2 * draws[:, 1] - 1) * CROP * width)
+        # A whole number of pixels, each as likely: of 28 from -4 to 4.
+        most = [int(size * CROP + 0.5) for size in (height, width)]
+        down, right = (tf.floor(draws[:, i] * (2 * size + 1)) - size for i, size in enumerate(most))
         one, zero = tf.ones_like(down), tf.zeros_like(down)
         return self._project(x, (one, zero, right, zero, one, down))
 
@@ -116,20 +120,39 @@ class SiameseAugmentation:
         # From coordinates around the middle to those around the corner.
         c = c + middle_x - a * middle_x - b * middle_y
         f = f + middle_y - d * middle_x - e * middle_y
-        rows = tf.stack([a, b, c, d, e, f, tf.zeros_like(a), tf.zeros_like(a)], axis=1)
-        return tf.raw_ops.ImageProjectiveTransformV3(
-            images=x,
-            transforms=rows,
-            output_shape=(height, width),
-            interpolation="BILINEAR",
-            fill_mode="CONSTANT",
-            fill_value=0.0,
-        )
+        rows, columns = np.mgrid[:height, :width].reshape(2, -1).astype(np.float32)
+        at = [row[:, tf.newaxis] for row in (a, b, c, d, e, f)]
+        place_x = at[0] * columns + at[1] * rows + at[2]
+        place_y = at[3] * columns + at[4] * rows + at[5]
+        return tf.reshape(self._sample(tf.reshape(x, (-1, height * width, x.shape[-1])), place_x, place_y), tf.shape(x))
+
+    def _sample(self, pixels, place_x, place_y):
+        """Return pixels (n, height * width, channels) at places (sets, height * width), 0 outside.
+
+        TensorFlow's own transform of images has another gradient than its adjoint; that of gathering is exact.
+        """
+        height, width, _ = self._shape
+        left, top = tf.floor(place_x), tf.floor(place_y)
+        total = 0.0
+        for down in (0, 1):
+            for right in (0, 1):
+                column, row = left + right, top + down
+                weight = (1 - tf.abs(place_x - column)) * (1 - tf.abs(place_y - row))
+                inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+                index = tf.cast(row * width + column, tf.int32)
+                index = tf.where(inside, index, 0)
+                if index.shape[0] == 1:
+                    found = tf.gather(pixels, index[0], axis=1)
+                else:
+                    found = tf.gather(pixels, index, axis=1, batch_dims=1)
+                total += found * tf.where(inside, weight, 0.0)[..., tf.newaxis]
+        return total
 
     def _hole(self, size, share, draw, axes):
         """Return bool (sets, ...) that is True within a stretch of an axis of `size`."""
         length = max(1, round(share * size))
-        first = tf.floor(draw * (size - length + 1))
+        # Its middle is anywhere, so that a part of it may lie outside.
+        first = tf.floor(draw * (size + 1 - length % 2)) - length // 2
         place = tf.range(size, dtype=draw.dtype)
         inside = (place >= first[:, tf.newaxis]) & (place < first[:, tf.newaxis] + length)
         return tf.reshape(inside, (-1, *[size if axis == -1 else 1 for axis in axes])) if axes else inside

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from distillation.condensation.streams import START, stream
 from transplant.errors import OptionError, TrainingError
 
 NOISE, REAL = STARTS = ("noise", "real")
@@ -48,7 +49,7 @@ class SyntheticSet:
         if start not in STARTS:
             raise OptionError(f"examples start from {' or '.join(STARTS)}. Received: {start}")
         y = np.tile(np.repeat(np.arange(real.n_classes), per_class), copies)
-        rng = np.random.default_rng((seed, 0))
+        rng = np.random.default_rng(stream(seed, START))
         if start == NOISE:
             x = rng.normal(size=(len(y), *real.x.shape[1:]))
         else:
@@ -100,5 +101,5 @@ def check_numbers(name, tensor, iteration):
     if bad.any():
         raise TrainingError(
             f"iteration {iteration}: {name} must be numbers. Received: {int(bad.sum()):,} of {values.size:,} values "
-            "NaN or infinite; lower the learning rates, or go on from an earlier checkpoint with --resume"
+            "NaN or infinite; start a new job with lower learning rates"
         )

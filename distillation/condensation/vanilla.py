@@ -13,9 +13,9 @@ import tensorflow as tf
 from distillation.condensation.cross_entropy import cross_entropy
 from distillation.condensation.learned_rates import LearnedRates
 from distillation.condensation.networks import draw_weights, network_variables
+from distillation.condensation.streams import BATCH, WEIGHTS, stream
 
-FIXED, RANDOM = INITS = ("fixed", "random")
-_FIXED = 0  # takes the place of (iteration, network) in the seed of fixed first weights
+FIXED = "fixed"
 
 
 class VanillaDistillation:
@@ -52,7 +52,7 @@ class VanillaDistillation:
         """
         options = self._options
         self.optimizer.learning_rate = options.data_rate * 0.5 ** ((iteration - 1) // options.decay_every)
-        x, y = self._real.batch(options.real_batch, np.random.default_rng((options.seed, iteration)))
+        x, y = self._real.batch(options.real_batch, np.random.default_rng(stream(options.seed, BATCH, iteration)))
         losses, total = [], None
         for network in range(options.networks):
             self.draw(iteration, network)
@@ -66,8 +66,8 @@ class VanillaDistillation:
     def draw(self, iteration, network):
         """Give the network its first weights: always the same ones if they are fixed."""
         options = self._options
-        which = (_FIXED,) if options.init == FIXED else (iteration, network)
-        draw_weights(self._model, (options.seed, *which), options.scheme)
+        which = () if options.init == FIXED else (iteration, network)
+        draw_weights(self._model, stream(options.seed, WEIGHTS, *which), options.scheme)
 
     def variables(self):
         """Return dict name -> variable of what a run goes on from."""

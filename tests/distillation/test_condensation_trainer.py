@@ -50,7 +50,9 @@ def test_real_examples_of_a_coreset_are_real(tmp_path):
     assert values.min() >= -1e-3 and values.max() <= 16.001
 
 
-@pytest.mark.parametrize("method", ["vanilla", "dsa", "dm"])
+@pytest.mark.parametrize(
+    "method", ["vanilla", pytest.param("dsa", marks=pytest.mark.slow), pytest.param("dm", marks=pytest.mark.slow)]
+)
 def test_a_run_that_was_interrupted_ends_with_the_same_numbers(method, tmp_path, monkeypatch):
     options = ["--method", method, *SMALL]
     assert run(tmp_path / "whole", *options) == 0
@@ -82,7 +84,9 @@ def test_a_damaged_checkpoint_is_named(tmp_path, capsys):
     assert "checkpoint.npz: damaged checkpoint" in capsys.readouterr().err
 
 
-def test_a_file_is_judged_alone(tmp_path, capsys):
+@pytest.mark.slow
+def test_a_file_is_judged_alone(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("distillation.condensation.comparison._FEWEST_WHOLE_UPDATES", 100)
     assert run(tmp_path / "job", "--method", "vanilla", *SMALL) == 0
     capsys.readouterr()
     options = ["--networks", "2", "--epochs", "20", "--arch", "mlp3", "--balanced"]

@@ -18,6 +18,8 @@ def exact_moments(x, axes):
         x: tensor.
         axes: tuple of axes.
     """
+    if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16"):
+        x = keras.ops.cast(x, "float32")  # as Keras' layers do: sums of squares overflow
     mean = keras.ops.mean(x, axis=axes, keepdims=True)
     deviations = x - mean
     return deviations, mean, keras.ops.mean(keras.ops.square(deviations), axis=axes, keepdims=True)
@@ -38,8 +40,8 @@ class _ExactNormalization(keras.layers.Layer):
         self.beta = self.add_weight(channels, "zeros", name="beta") if self.center else None
 
     def standardized(self, deviations, variance):
-        """Return deviations from a mean over the standard deviation."""
-        return deviations / keras.ops.sqrt(variance + self.epsilon)
+        """Return deviations from a mean over the standard deviation, in the layer's precision."""
+        return keras.ops.cast(deviations / keras.ops.sqrt(variance + self.epsilon), self.compute_dtype)
 
     def scaled(self, x):
         """Return standardised values times the factors, plus the offsets."""

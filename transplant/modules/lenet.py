@@ -1,9 +1,8 @@
-"""LeNet-5 for small images, whose maximum pooling can be differentiated twice."""
+"""LeNet-5 for small images."""
 
 import keras
 
 from transplant.errors import OptionError
-from transplant.modules.block_max_pooling import BlockMaxPooling
 from transplant.modules.mlp import dense, flatten, full_precision
 from transplant.modules.resnet1d import layer_seed
 
@@ -44,7 +43,8 @@ def build_lenet(arch, input_shape, seed=None, name="backbone"):
         x = keras.layers.Conv2D(
             filters, KERNEL, padding=padding, activation="relu", kernel_initializer=initializer, name=conv_name
         )(x)
-        x = BlockMaxPooling(POOL, name=f"pool{number}")(x)
+        # Twice differentiable as long as XLA does not compile it; `BlockMaxPooling` is then, and takes twice as long.
+        x = keras.layers.MaxPooling2D(POOL, name=f"pool{number}")(x)
     x = flatten()(x)
     for number, width in enumerate(UNITS, start=1):
         dtype = full_precision() if number == len(UNITS) else None

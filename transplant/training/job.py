@@ -65,7 +65,7 @@ def job_folder(args, command, name):
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"{command} goes on with --resume --job-dir {folder}") from None
         except TransplantError:
-            if began_here and not any(folder.glob("epoch_*")):
+            if began_here and not any(folder.glob("epoch_*")) and not (folder / "checkpoint.npz").exists():
                 _withdraw(folder, is_new)
             raise
 
