@@ -97,10 +97,10 @@ def _matching(method, examples, real):
     import numpy as np
     import tensorflow as tf
 
-    from distillation.condensation.siamese_augmentation import SiameseAugmentation
+    from distillation.condensation.siamese_augmentation import NO_AUGMENTATION
 
     batch = tf.constant(examples.class_batch(0, real, np.random.default_rng(0)))
-    choice, draws = SiameseAugmentation.nothing()
+    choice, draws = NO_AUGMENTATION.draw(None)
     way = "eager" if tf.config.functions_run_eagerly() else "ours"
 
     def step():

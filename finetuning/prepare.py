@@ -9,7 +9,7 @@ from transplant.datasets.registry import get_dataset
 from transplant.errors import DataError, OptionError
 from transplant.modules.registry import ARCHITECTURES
 from transplant.training.command_line import add_download_flags, fraction_or_count, make_parser, run, seed
-from transplant.training.dataset_options import add_dataset_flags, read_dataset, settle_dataset_options
+from transplant.training.dataset_options import add_dataset_flags, read_dataset
 from transplant.training.split_options import (
     PUBLISHED,
     RANDOM,
@@ -79,7 +79,6 @@ def prepare(args):
         raise OptionError(
             "--split published has a test set of its own. Received: --test-size too; leave one of them out"
         )
-    settle_dataset_options(args)
     if args.split != PUBLISHED and args.test_size is None:
         args.test_size = TEST_SHARE
     skipped = [] if args.skip_bad else None

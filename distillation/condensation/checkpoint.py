@@ -13,6 +13,11 @@ from transplant.errors import JobError
 CHECKPOINT = "checkpoint.npz"
 
 
+def optimizer_state(optimizer):
+    """Return dict name -> variable of a built optimizer."""
+    return {f"optimizer/{i}": variable for i, variable in enumerate(optimizer.variables)}
+
+
 def save_checkpoint(job, iteration, variables, history):
     """Write the state after an iteration in place of the one before.
 

@@ -10,13 +10,12 @@ from distillation.condensation.evaluation import Evaluator, Examples, TrainingRe
 from distillation.condensation.network_training import BATCH
 from distillation.condensation.networks import build_network, default_width
 from distillation.condensation.siamese_augmentation import SiameseAugmentation
-from distillation.condensation.streams import CORESET, WEIGHTS, stream
-from distillation.condensation.streams import OWN_STEPS as OWN_STEPS_STREAM
+from distillation.condensation.streams import OWN_STEPS, WEIGHTS, stream
 from transplant.evaluation.network_means import mean_scores, paired_difference_of_means
 from transplant.evaluation.report import fixed_width
 
 DISTILLED, RANDOM, WHOLE = "distilled", "random", "whole set"
-OWN_STEPS = "own steps"
+BY_OWN_STEPS = "own steps"
 _SEEDS_APART = 2**33  # no seed of a command line is another one's random set
 _MOST_FOR_BOOSTING = 5000
 _FEWEST_WHOLE_UPDATES = 1000  # gradient steps on the whole set, whose epochs are longer
@@ -30,11 +29,13 @@ class Row:
         learner: network or classifier.
         trained_on: "distilled", "random" or "whole set".
         probabilities: list of (records, classes), one a network.
+        how: what is special about the training. Defaults to nothing.
     """
 
     learner: str
     trained_on: str
     probabilities: list
+    how: str = ""
 
 
 class Comparison:
@@ -90,11 +91,11 @@ class Comparison:
         fixed = options["init"] == "fixed"
         found = []
         for number in range(1 if fixed else self._n_networks):
-            seed = stream(options["seed"], WEIGHTS) if fixed else stream(self._seed, OWN_STEPS_STREAM, number)
+            seed = stream(options["seed"], WEIGHTS) if fixed else stream(self._seed, OWN_STEPS, number)
             follow_steps(model, self._distilled, seed, options["scheme"])
             found.append(predict(model, self._test.x))
-        self._log(f"{arch}, {OWN_STEPS}: {len(found)} network{'s' if len(found) > 1 else ''}")
-        return Row(f"{arch}, {OWN_STEPS}", DISTILLED, found)
+        self._log(f"{arch}, {BY_OWN_STEPS}: {len(found)} network{'s' if len(found) > 1 else ''}")
+        return Row(arch, DISTILLED, found, BY_OWN_STEPS)
 
     def classifier_rows(self, name, with_whole=True):
         """Return the `Row`s of a classifier of scikit-learn."""
@@ -147,27 +148,14 @@ class Comparison:
         for number in range(self._n_networks):
             x, targets = examples_of(number)
             found.append(evaluator.probabilities(x, targets, self._test.x, number))
-        name = DISTILLED if examples_of(0)[0] is self._distilled.x else "real"
-        self._log(f"{model.name}: {self._n_networks} networks on {len(examples_of(0)[0]):,} {name} examples")
+        name = DISTILLED if x is self._distilled.x else "real"
+        self._log(f"{model.name}: {self._n_networks} networks on {len(x):,} {name} examples")
         return found
 
     def _recipe(self):
-        is_augmented = bool(self._distilled.provenance["options"].get("augment"))
-        augmentation = None
-        if is_augmented:
-            names = set(self._distilled.indicators)
-            untouched = [column for column, name in enumerate(self._distilled.leads) if name in names]
-            augmentation = SiameseAugmentation(self._distilled.input_shape, untouched)
-        epochs = self._epochs or (1000 if is_augmented else 300)
-        return TrainingRecipe(epochs, augmentation=augmentation)
-
-
-def balanced_rows(y, seed):
-    """Return as many rows of every class as the rarest has, sorted."""
-    rng = np.random.default_rng(stream(seed, CORESET))
-    fewest = np.bincount(y).min()
-    chosen = [rng.choice(np.flatnonzero(y == label), fewest, replace=False) for label in range(y.max() + 1)]
-    return np.sort(np.concatenate(chosen))
+        if self._distilled.provenance["options"].get("augment"):
+            return TrainingRecipe(self._epochs or 1000, augmentation=SiameseAugmentation.of(self._distilled))
+        return TrainingRecipe(self._epochs or 300)
 
 
 def summarise(rows, y, groups, test_rows=None):
@@ -190,13 +178,13 @@ def summarise(rows, y, groups, test_rows=None):
     found = []
     for row in rows:
         networks = [probabilities[test_rows] for probabilities in row.probabilities]
-        entry = {"learner": row.learner, "trained_on": row.trained_on, "networks": len(networks)}
+        name_of_row = ", ".join(filter(None, (row.learner, row.how)))
+        entry = {"learner": name_of_row, "trained_on": row.trained_on, "networks": len(networks)}
         for name, values in mean_scores(truth, networks).items():
             std = float(values.std(ddof=1)) if len(values) > 1 else None
             entry[name] = {"mean": float(values.mean()), "std": std}
-        learner = row.learner.split(",")[0]
-        if row.trained_on == DISTILLED and learner in random:
-            others = [probabilities[test_rows] for probabilities in random[learner].probabilities]
+        if row.trained_on == DISTILLED and row.learner in random:
+            others = [probabilities[test_rows] for probabilities in random[row.learner].probabilities]
             rankings = networks[0].shape[1] == 2
             differences = paired_difference_of_means(truth, others, networks, groups, rankings=rankings)
             for name, difference in differences.items():

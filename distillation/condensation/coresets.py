@@ -96,12 +96,7 @@ def choose_coreset(name, real, per_class, seed):
     flat = real.x.reshape(len(real.y), -1)
     chosen = []
     for label in range(real.n_classes):
-        rows = real.rows_of(label)
-        if per_class > len(rows):
-            raise OptionError(
-                f"a coreset is made of real examples. Received: {per_class} of class {label}, which has {len(rows)}; "
-                "ask for fewer (--ipc)"
-            )
+        rows = real.rows_for(label, per_class)
         of_class = flat[rows].astype(np.float64)
         chosen.append(rows[CORESETS[name](of_class, per_class, np.random.default_rng(stream(seed, CORESET, label)))])
     return np.concatenate(chosen)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from distillation.condensation.classifiers import CLASSIFIERS
 from distillation.condensation.trainer import add_data_flags
 from transplant.errors import DataError, OptionError
 from transplant.modules.registry import ARCHITECTURES
@@ -20,7 +21,6 @@ The real data are read as they were for the distillation, from the same place
 unless --source or --train say another. The best epoch is chosen on validation.
 Beside the file are written evaluation.json and evaluation.md."""
 
-CLASSIFIERS = ("logistic-regression", "random-forest", "gradient-boosting")
 NONE = "none"
 
 
@@ -68,12 +68,13 @@ def evaluate(args):
     start_tensorflow()
     import numpy as np
 
-    from distillation.condensation.comparison import Comparison, balanced_rows, summarise, table
+    from distillation.condensation.comparison import Comparison, summarise, table
     from distillation.condensation.distilled_set import DistilledSet
     from distillation.condensation.networks import CONVNET
     from distillation.condensation.problem import load_problem
     from transplant.atomic import atomic_path
     from transplant.evaluation.report import write_metrics
+    from transplant.training.balance import balanced_subset
 
     path = pathlib.Path(args.distilled)
     distilled = DistilledSet.load(path)
@@ -110,7 +111,7 @@ def evaluate(args):
     y, groups = problem.test.y, problem.test.group_ids
     summaries = {"natural test set": summarise(rows, y, groups)}
     if args.balanced:
-        summaries["balanced test set"] = summarise(rows, y, groups, balanced_rows(y, args.seed))
+        summaries["balanced test set"] = summarise(rows, y, groups, balanced_subset(y, args.seed, distilled.classes))
     lines = [f"{len(distilled)} examples against {len(problem.train):,}; {len(y):,} test records"]
     for title, summary in summaries.items():
         lines += ["", title, table(summary, len(distilled.classes))]

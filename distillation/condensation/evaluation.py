@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from distillation.condensation.network_training import BATCH, NetworkTrainer
 from distillation.condensation.networks import default_scheme, draw_weights
+from distillation.condensation.siamese_augmentation import NO_AUGMENTATION
 from distillation.condensation.streams import EVALUATION, ORDER, stream
 from transplant.evaluation.metrics import macro_f1, roc_auc
 
@@ -18,7 +19,7 @@ class TrainingRecipe:
     Attributes:
         epochs: at most.
         rate, momentum, weight_decay: of gradient descent; the rate is a tenth in the second half.
-        augmentation: `SiameseAugmentation`, or None.
+        augmentation: `SiameseAugmentation`, or `NO_AUGMENTATION`.
         looks: how often validation is looked at; the best look is kept.
 
     Source: the evaluation of Zhao et al. (2021): 300 epochs (1,000 with augmentation), rate .01, momentum .9,
@@ -29,7 +30,7 @@ class TrainingRecipe:
     rate: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    augmentation: object = None
+    augmentation: object = NO_AUGMENTATION
     looks: int = 20
 
 

@@ -8,41 +8,27 @@ Source: Zhao et al., "Dataset condensation with gradient matching" (2021), algor
 "Dataset condensation with differentiable siamese augmentation" (2021).
 """
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from distillation.condensation.class_matching import ClassMatching
 from distillation.condensation.cross_entropy import cross_entropy
 from distillation.condensation.gradient_distance import gradient_distance
 from distillation.condensation.network_training import NetworkTrainer
-from distillation.condensation.networks import draw_weights, network_variables
-from distillation.condensation.siamese_augmentation import SiameseAugmentation
-from distillation.condensation.streams import BATCH, WEIGHTS, stream
+from distillation.condensation.networks import network_variables
+from distillation.condensation.siamese_augmentation import NO_AUGMENTATION
 
 
-class GradientMatching:
-    """One run of DC or DSA.
+class GradientMatching(ClassMatching):
+    """One run of DC, or with an augmentation of DSA.
 
-    Args:
-        real: `RealExamples`.
-        synthetic: `SyntheticSet` with one copy.
-        model: network, built.
-        constraint: `Constraint`.
-        options: `MethodOptions`: outer_loops, inner_loops, data_rate, data_momentum, network_rate,
-            real_batch, scheme, seed.
-        augmentation: `SiameseAugmentation` for DSA. Defaults to None: DC.
+    Arguments are those of `ClassMatching`; of the options it also takes outer_loops, inner_loops and network_rate.
     """
 
-    def __init__(self, real, synthetic, model, constraint, options, augmentation=None):
-        self._real, self._synthetic, self._model = real, synthetic, model
-        self._constraint, self._options, self._augmentation = constraint, options, augmentation
+    def __init__(self, real, synthetic, model, constraint, options, augmentation=NO_AUGMENTATION):
+        super().__init__(real, synthetic, model, constraint, options, augmentation)
         self._weights = network_variables(model)
-        self.learned = list(synthetic.variables().values())
-        self.optimizer = keras.optimizers.SGD(float(options.data_rate), momentum=options.data_momentum)
-        self.optimizer.build(self.learned)
         self._trainer = NetworkTrainer(model, options.network_rate, augmentation=augmentation)
-        # One small graph that serves every class: the fastest form on a CPU, and traced once.
-        self.class_gradients = tf.function(self._class_distance, reduce_retracing=True)
 
     def step(self, iteration):
         """Begin with a fresh network, and match its gradients while it is trained on the synthetic set.
@@ -53,45 +39,23 @@ class GradientMatching:
         Returns:
             dict: "loss", the distance of a class and step on average.
         """
-        options, rng = self._options, np.random.default_rng(stream(self._options.seed, BATCH, iteration))
-        draw_weights(self._model, stream(options.seed, WEIGHTS, iteration), options.scheme)
-        losses = []
-        for outer in range(options.outer_loops):
-            gradients = [tf.zeros_like(variable) for variable in self.learned]
-            for label in range(self._real.n_classes):
-                choice, draws = self._augmentation.draw(rng) if self._augmentation else SiameseAugmentation.nothing()
-                batch = tf.constant(self._real.class_batch(label, options.real_batch, rng))
-                loss, of_class = self.class_gradients(batch, tf.constant(label), choice, draws)
-                losses.append(float(loss))
-                gradients = [total + part for total, part in zip(gradients, of_class)]
-            # Classes' examples are disjoint, so that one update of all is an update of each.
-            self.optimizer.apply(gradients, self.learned)
-            self._constraint.apply(self._synthetic.x)
-            if outer < options.outer_loops - 1:
-                self._trainer.train(self._synthetic.x, self._synthetic.targets(), options.inner_loops, rng)
+        rng, losses = self.begin(iteration), []
+        for outer in range(self.options.outer_loops):
+            losses += self.match(rng)
+            if outer < self.options.outer_loops - 1:
+                self._trainer.train(self.synthetic.x, self.synthetic.targets(), self.options.inner_loops, rng)
         return {"loss": float(np.mean(losses))}
 
-    def variables(self):
-        """Return dict name -> variable of what a run goes on from."""
-        state = {f"optimizer/{i}": variable for i, variable in enumerate(self.optimizer.variables)}
-        return self._synthetic.variables() | state
+    def of_real(self, batch, label):
+        """Return the network's gradients on real examples of a class."""
+        labels = tf.fill(tf.shape(batch)[:1], label)
+        return self._gradients(batch, tf.one_hot(labels, self.real.n_classes, dtype=batch.dtype))
 
-    def _class_distance(self, real_batch, label, choice, draws):
-        """Return the distance of a class, and its gradients in what is learned."""
-        if self._augmentation:
-            real_batch = self._augmentation(real_batch, choice, draws)
-        labels = tf.fill(tf.shape(real_batch)[:1], label)
-        one_hot = tf.one_hot(labels, self._real.n_classes, dtype=real_batch.dtype)
-        of_real = self._network_gradients(real_batch, one_hot)
-        with tf.GradientTape() as tape:
-            x, targets = self._synthetic.of_class(label)
-            if self._augmentation:
-                x = self._augmentation(x, choice, draws)
-            loss = gradient_distance(of_real, self._network_gradients(x, targets))
-        found = tape.gradient(loss, self.learned)
-        return loss, [tf.convert_to_tensor(gradient) for gradient in found]
+    def distance(self, of_real, x, targets):
+        """Return how far the gradients on synthetic examples are from those."""
+        return gradient_distance(of_real, self._gradients(x, targets))
 
-    def _network_gradients(self, x, targets):
+    def _gradients(self, x, targets):
         with tf.GradientTape() as tape:
-            loss = cross_entropy(targets, self._model(x, training=False))
+            loss = cross_entropy(targets, self.model(x, training=False))
         return tape.gradient(loss, self._weights)

@@ -7,6 +7,8 @@ import dataclasses
 
 from transplant.errors import OptionError
 
+UNIFORM, XAVIER, KAIMING, KERAS = SCHEMES = ("uniform", "xavier", "kaiming", "keras")
+
 
 @dataclasses.dataclass(frozen=True)
 class MethodOptions:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from distillation.condensation.cross_entropy import cross_entropy
 from distillation.condensation.networks import network_variables
-from distillation.condensation.siamese_augmentation import SiameseAugmentation
+from distillation.condensation.siamese_augmentation import NO_AUGMENTATION
 
 BATCH = 256
 
@@ -17,11 +17,11 @@ class NetworkTrainer:
         rate: learning rate.
         momentum: of the gradient. Defaults to 0.
         weight_decay: added to the gradient, times the weights, as in PyTorch's SGD. Defaults to 0.
-        augmentation: `SiameseAugmentation`, drawn for each example of each batch. Defaults to None.
+        augmentation: `SiameseAugmentation`, drawn for each example of each batch. Defaults to none.
         training: whether dropout is on. Defaults to True.
     """
 
-    def __init__(self, model, rate, momentum=0.0, weight_decay=0.0, augmentation=None, training=True):
+    def __init__(self, model, rate, momentum=0.0, weight_decay=0.0, augmentation=NO_AUGMENTATION, training=True):
         self._model, self._augmentation, self._training = model, augmentation, training
         self._weights = network_variables(model)
         self.rate = tf.Variable(rate, dtype=tf.float32, trainable=False)
@@ -48,19 +48,15 @@ class NetworkTrainer:
             order = rng.permutation(n)
             for first in range(0, n, BATCH):
                 rows = order[first : first + BATCH]
-                choice, draws = SiameseAugmentation.nothing()
-                if self._augmentation:
-                    choice, draws = self._augmentation.draw(rng, len(rows))
-                self._step(tf.gather(x, rows), tf.gather(targets, rows), choice, draws)
+                self._step(tf.gather(x, rows), tf.gather(targets, rows), *self._augmentation.draw(rng, len(rows)))
 
     def step(self, x, targets):
-        """Take one step on a batch as it is."""
+        """Take one step on a batch as it is, of a trainer without augmentation."""
         x, targets = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(targets, tf.float32)
-        self._step(x, targets, *SiameseAugmentation.nothing())
+        self._step(x, targets, *NO_AUGMENTATION.draw(None))
 
     def _descend(self, x, targets, choice, draws):
-        if self._augmentation:
-            x = self._augmentation(x, choice, draws)
+        x = self._augmentation(x, choice, draws)
         with tf.GradientTape() as tape:
             loss = cross_entropy(targets, self._model(x, training=self._training))
         for weight, velocity, gradient in zip(self._weights, self._velocities, tape.gradient(loss, self._weights)):

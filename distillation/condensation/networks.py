@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from distillation.condensation.methods import KERAS, SCHEMES, UNIFORM, XAVIER
 from transplant.errors import OptionError
 from transplant.modules import registry
 from transplant.modules.convnet import WIDTH, build_convnet
@@ -10,7 +11,6 @@ from transplant.training.runtime import seed_random_states
 
 CONVNET = "convnet3"
 NARROW, NARROW_BELOW = 32, 28  # filters for examples that are small
-UNIFORM, XAVIER, KAIMING, KERAS = SCHEMES = ("uniform", "xavier", "kaiming", "keras")
 _RECURRENT = ("gru", "lstm")
 
 

@@ -40,9 +40,14 @@ class Problem:
     test: LabelledSet
     normalization: Normalization
 
+    def __post_init__(self):
+        object.__setattr__(self, "_inputs", {})
+
     def inputs(self, part):
-        """Return the standardised values of "train", "validation" or "test"."""
-        return getattr(self, part).standardized(self.normalization)
+        """Return the standardised values of "train", "validation" or "test", which are computed once."""
+        if part not in self._inputs:
+            self._inputs[part] = getattr(self, part).standardized(self.normalization)
+        return self._inputs[part]
 
     def real(self):
         """Return the training part as `RealExamples`.

@@ -34,13 +34,8 @@ class RealExamples:
         """Return the rows of a class."""
         return self._rows[label]
 
-    def draw(self, label, count, rng):
-        """Return rows of a class, drawn without repetition.
-
-        Args:
-            label: class index.
-            count: how many.
-            rng: `np.random.Generator`.
+    def rows_for(self, label, count):
+        """Return the rows of a class, of which so many are to be chosen.
 
         Raises:
             OptionError: if the class has fewer.
@@ -51,7 +46,7 @@ class RealExamples:
                 f"examples of a class are drawn from its real ones. Received: {count} of class {label}, which has "
                 f"{len(rows)}; ask for fewer (--ipc)"
             )
-        return rng.choice(rows, count, replace=False)
+        return rows
 
     def class_batch(self, label, size, rng):
         """Return real examples of a class, all of them where it has fewer than `size`."""

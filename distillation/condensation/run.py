@@ -16,7 +16,7 @@ from distillation.condensation.methods import get_method
 from distillation.condensation.networks import build_network, default_scheme, default_width
 from distillation.condensation.plots import draw_distillation
 from distillation.condensation.problem import load_problem
-from distillation.condensation.siamese_augmentation import SiameseAugmentation
+from distillation.condensation.siamese_augmentation import NO_AUGMENTATION, SiameseAugmentation
 from distillation.condensation.streams import LOOK, WEIGHTS, stream
 from distillation.condensation.synthetic_set import SyntheticSet, check_numbers
 from transplant.atomic import atomic_path
@@ -65,11 +65,7 @@ def distil(args, options, job, log=print):
     )
     constraint = problem.constraint(options)
     constraint.apply(synthetic.x)
-    augmentation = None
-    if options.augment:
-        indicators = set(problem.train.indicators)
-        untouched = [column for column, name in enumerate(problem.train.leads) if name in indicators]
-        augmentation = SiameseAugmentation(problem.train.input_shape, untouched)
+    augmentation = SiameseAugmentation.of(problem.train) if options.augment else NO_AUGMENTATION
     others = {} if is_vanilla else {"augmentation": augmentation}
     build = getattr(importlib.import_module(method.module), method.function)
     run = build(real, synthetic, model, constraint, options, **others)
@@ -87,7 +83,7 @@ def distil(args, options, job, log=print):
 
     recipe = TrainingRecipe(LOOK_EPOCHS, augmentation=augmentation, looks=5)
     validation = Examples(problem.inputs("validation"), problem.validation.y)
-    look = _Look(model, args.arch, recipe, validation, options, is_vanilla)
+    look = _Look(model, recipe, validation, options, is_vanilla)
     began, first = time.monotonic(), finished
     log(f"{method.name}: {len(synthetic.y)} examples of {args.arch}, {model.count_params():,} parameters")
     for iteration in range(finished + 1, options.iterations + 1):
@@ -110,9 +106,10 @@ def distil(args, options, job, log=print):
                 f"[{format_seconds(gone)}, {format_seconds(left)} left]"
             )
     distilled = current()
-    # Once more: a run may have been killed between its last checkpoint and these.
-    _write_history(job, history)
-    draw_distillation(job, distilled, problem, pd.DataFrame(history))
+    if first == options.iterations:
+        # It was killed after its last checkpoint, perhaps before these.
+        _write_history(job, history)
+        draw_distillation(job, distilled, problem, pd.DataFrame(history))
     _save(distilled, job)
     log(f"wrote {job / DISTILLED}: {len(distilled)} examples, {options.ipc} a class")
     return distilled
@@ -121,7 +118,7 @@ def distil(args, options, job, log=print):
 class _Look:
     """Scores the examples as they are by one fresh network, shortly trained, on validation; nothing is chosen by it."""
 
-    def __init__(self, model, arch, recipe, validation, options, is_vanilla):
+    def __init__(self, model, recipe, validation, options, is_vanilla):
         self.name = "AUROC" if model.output_shape[-1] == 2 else "macro-F1"
         self._model, self._options, self._is_vanilla = model, options, is_vanilla
         self._validation = validation

@@ -13,6 +13,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from transplant.datasets.labelled_set import indicator_columns
+
 IMAGE_TRANSFORMS = ("colour", "crop", "cutout", "scale", "rotate")
 SIGNAL_TRANSFORMS = ("amplitude", "shift", "crop", "cutout", "noise", "wander")
 _DRAWS = 4  # uniform numbers that a transform may use
@@ -29,6 +31,21 @@ STRETCH = 1.2  # of a crop: the largest part of the record is shown this many ti
 HOLE = 0.25  # length of the hole, as a share of the record
 NOISE = 0.1  # standard deviations
 WANDER = 0.3  # amplitude, standard deviations
+
+
+class _NoAugmentation:
+    """Stands in for a `SiameseAugmentation` where nothing is augmented, and draws nothing."""
+
+    def draw(self, rng, count=1):
+        """Return (0, zeros), of the types of a draw."""
+        return tf.constant(0, tf.int32), tf.zeros((1, _DRAWS))
+
+    def __call__(self, x, choice, draws):
+        """Return the examples as they are."""
+        return x
+
+
+NO_AUGMENTATION = _NoAugmentation()
 
 
 class SiameseAugmentation:
@@ -56,6 +73,11 @@ class SiameseAugmentation:
         self.names = tuple(name for name in names if name not in ("shift", "crop")) if len(untouched) else names
         self._transforms = [getattr(self, f"_{'image' if self._is_image else 'signal'}_{name}") for name in self.names]
 
+    @classmethod
+    def of(cls, data):
+        """Return that of the examples of a `LabelledSet` or `DistilledSet`, indicator columns untouched."""
+        return cls(data.input_shape, indicator_columns(data))
+
     def draw(self, rng, count=1):
         """Return (which transform, uniform numbers (count, 4)) of a step, as tensors.
 
@@ -70,11 +92,6 @@ class SiameseAugmentation:
         """Return examples (n, *shape) transformed; `choice` and `draws` are what `draw` returned."""
         branches = [lambda transform=transform: transform(x, draws) for transform in self._transforms]
         return tf.ensure_shape(tf.switch_case(choice, branches), x.shape)
-
-    @staticmethod
-    def nothing():
-        """Return (which, numbers) for a step without augmentation, of the same types."""
-        return tf.constant(0, tf.int32), tf.zeros((1, _DRAWS))
 
     def _columns(self, draws, i):
         """One number of each set of parameters, to be broadcast over examples."""

@@ -55,7 +55,8 @@ class SyntheticSet:
         else:
             rows = np.empty(len(y), np.int64)
             for label in range(real.n_classes):
-                rows[y == label] = real.draw(label, per_class * copies, rng)
+                count = per_class * copies
+                rows[y == label] = rng.choice(real.rows_for(label, count), count, replace=False)
             x = real.x[rows]
         soft = None
         if soft_labels:

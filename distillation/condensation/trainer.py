@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from distillation.condensation.configs import CONFIGS
-from distillation.condensation.methods import METHODS, MethodOptions, settle_options
+from distillation.condensation.methods import METHODS, SCHEMES, MethodOptions, settle_options
 from transplant.modules.registry import ARCHITECTURES
 from transplant.training.command_line import (
     fraction_or_count,
@@ -34,7 +34,6 @@ command: it ends with the same numbers. Then judge the examples:
   python -m distillation.condensation.evaluate --distilled JOB"""
 
 DEFAULT_DATASET = "digits"
-_SCHEMES = ("uniform", "xavier", "kaiming", "keras")
 
 
 def build_parser():
@@ -55,7 +54,7 @@ def build_parser():
     )
     method.add_argument("--ipc", type=positive_int, default=1, metavar="N", help="examples per class")
     method.add_argument(
-        "--iterations", type=positive_int, metavar="N", help=f"updates of the examples; {_defaults('iterations')}"
+        "--iterations", type=positive_int, metavar="N", help=f"updates of the examples{_values('iterations')}"
     )
     method.add_argument("--seed", type=seed, default=2024, help="of everything random but the split")
     add_method_flags(method)
@@ -105,7 +104,7 @@ def add_method_flags(group):
     group.add_argument("--clamp", type=float, nargs=2, metavar=("LOW", "HIGH"), help=text)
     choices = {
         "init": (("fixed", "random"), "first weights of the networks: always the same, or fresh ones"),
-        "scheme": (_SCHEMES, "how first weights are drawn; by --arch if not given"),
+        "scheme": (SCHEMES, "how first weights are drawn; by --arch if not given"),
         "start": (("noise", "real"), "what the examples start from"),
     }
     for name, (values, text) in choices.items():
@@ -160,14 +159,6 @@ def _word(value):
     return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
 
 
-def _defaults(name):
-    return ", ".join(
-        f"{method.defaults.get(name, getattr(MethodOptions(), name))} of {method.name}"
-        for method in METHODS.values()
-        if name in method.uses
-    )
-
-
 def method_options(args):
     """Return the `MethodOptions` that parsed options describe."""
     names = MethodOptions.__dataclass_fields__
@@ -184,9 +175,10 @@ def distil(args):
         args.dataset = DEFAULT_DATASET
     args.look_every = args.look_every or max(1, options.iterations // 10)
     start_tensorflow()
+    from distillation.condensation.checkpoint import CHECKPOINT
     from distillation.condensation.run import distil as run_distillation
 
-    with job_folder(args, "distillation.condensation.trainer", args.method) as job:
+    with job_folder(args, "distillation.condensation.trainer", args.method, CHECKPOINT) as job:
         print(f"job folder: {job}", flush=True)
         run_distillation(args, options, job)
     print(f"next: python -m distillation.condensation.evaluate --distilled {job}")

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from distillation.condensation.checkpoint import optimizer_state
 from distillation.condensation.cross_entropy import cross_entropy
 from distillation.condensation.learned_rates import LearnedRates
 from distillation.condensation.networks import draw_weights, network_variables
@@ -71,8 +72,7 @@ class VanillaDistillation:
 
     def variables(self):
         """Return dict name -> variable of what a run goes on from."""
-        state = {f"optimizer/{i}": variable for i, variable in enumerate(self.optimizer.variables)}
-        return self._synthetic.variables() | {"raw_rates": self.rates.raw} | state
+        return self._synthetic.variables() | {"raw_rates": self.rates.raw} | optimizer_state(self.optimizer)
 
     def _differentiate(self, x, y):
         """Return the loss on real examples after all steps, and its gradients in what is learned."""

@@ -344,6 +344,12 @@ class LabelledSet:
         return f"<LabelledSet {self}>"
 
 
+def indicator_columns(data):
+    """Return the places among a set's `leads` of its `indicators`, in order."""
+    indicators = set(data.indicators)
+    return [column for column, name in enumerate(data.leads) if name in indicators]
+
+
 def _npz_fields(path):
     # numpy and zipfile raise these on archives that were cut or scrambled.
     damage = (zipfile.BadZipFile, ValueError, KeyError, TypeError, OSError, EOFError, zlib.error, NotImplementedError)

@@ -45,36 +45,30 @@ def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, l
     """
     unit = None if groups is None else np.unique(np.asarray(groups, np.str_), return_inverse=True)[1]
     observed = [mean_scores(truth, networks) for networks in (first, second)]
-    samples = {}
-    counted = [_drawn_counts(truth, networks, unit, draws, seed) for networks in (first, second)]
-    for name in ("accuracy", "macro_f1"):
-        samples[name] = counted[1][name] - counted[0][name]
+    both = [*first, *second]
+    drawn = _draw_counted(truth, both, unit, draws, seed)
     if rankings:
-        drawn = draw_rankings(truth, [*first, *second], unit, draws, seed)
-        for name in RANKING_SCORES:
-            of_first, of_second = (
-                np.mean([of_network[name] for of_network in part], axis=0)
-                for part in (drawn[: len(first)], drawn[len(first) :])
-            )
-            samples[name] = of_second - of_first
+        of_networks = draw_rankings(truth, both, unit, draws, seed)
+        drawn |= {name: np.array([of_network[name] for of_network in of_networks]) for name in RANKING_SCORES}
     result = {}
-    for name, sample in samples.items():
+    for name, of_networks in drawn.items():
+        sample = of_networks[len(first) :].mean(axis=0) - of_networks[: len(first)].mean(axis=0)
         low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2])
         difference = float(observed[1][name].mean() - observed[0][name].mean())
         result[name] = {"difference": difference, "low": float(low), "high": float(high), "draws": len(sample)}
     return result
 
 
-def _drawn_counts(truth, networks, unit, draws, seed):
-    """Return dict name -> float64 (draws,): the mean over networks of what is counted."""
+def _draw_counted(truth, networks, unit, draws, seed):
+    """Return dict name -> float64 (networks, draws) of the scores that are made of counts."""
     n_classes = networks[0].shape[1]
-    cells = [truth * n_classes + found.argmax(axis=1) for found in networks]
-    sums = {"accuracy": np.zeros(draws), "macro_f1": np.zeros(draws)}
-    tables = [np.eye(n_classes**2, dtype=np.float32)[of_network] for of_network in cells]
+    one_hot = np.eye(n_classes**2, dtype=np.float32)
+    cells = [one_hot[truth * n_classes + found.argmax(axis=1)] for found in networks]
+    drawn = {name: np.empty((len(networks), draws)) for name in ("accuracy", "macro_f1")}
     for part, weights in draw_weights(len(truth), unit, draws, seed):
         weights = weights.astype(np.float32)
-        for table in tables:
+        for network, table in enumerate(cells):
             counts = (weights @ table).reshape(-1, n_classes, n_classes)
-            sums["accuracy"][part] += np.trace(counts, axis1=1, axis2=2) / counts.sum(axis=(1, 2))
-            sums["macro_f1"][part] += f1_from_confusion(counts).mean(axis=1)
-    return {name: values / len(networks) for name, values in sums.items()}
+            drawn["accuracy"][network, part] = np.trace(counts, axis1=1, axis2=2) / counts.sum(axis=(1, 2))
+            drawn["macro_f1"][network, part] = f1_from_confusion(counts).mean(axis=1)
+    return drawn

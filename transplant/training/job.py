@@ -37,13 +37,14 @@ def claim_default_folder(kind, name):
 
 
 @contextlib.contextmanager
-def job_folder(args, command, name):
+def job_folder(args, command, name, progress="epoch_*"):
     """Yield the job folder of a trainer; leave nothing behind where the run could not begin.
 
     Args:
         args: parsed options with `job_dir` and `resume`.
         command: entry point, e.g. "pretraining.trainer".
         name: of the default folder, jobs/COMMAND'S PACKAGE/NAME-NNN.
+        progress: pattern of what a run leaves as soon as it can go on from there. Defaults to an epoch's folder.
 
     Raises:
         OptionError: `--resume` without `--job-dir`.
@@ -65,7 +66,7 @@ def job_folder(args, command, name):
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"{command} goes on with --resume --job-dir {folder}") from None
         except TransplantError:
-            if began_here and not any(folder.glob("epoch_*")) and not (folder / "checkpoint.npz").exists():
+            if began_here and not any(folder.glob(progress)):
                 _withdraw(folder, is_new)
             raise
 

@@ -1,5 +1,6 @@
 """Which standardisation a run has: from its training set, published, or none."""
 
+from transplant.datasets.labelled_set import indicator_columns
 from transplant.datasets.registry import get_dataset
 from transplant.errors import OptionError
 from transplant.signals.normalization import Normalization, fit_normalization
@@ -22,8 +23,7 @@ def choose_normalization(mode, train):
     if mode == "train":
         if len(train.indicators) == len(train.leads):
             return Normalization.none(len(train.leads))
-        untouched = [column for column, name in enumerate(train.leads) if name in set(train.indicators)]
-        return fit_normalization(train.x, train.lengths, untouched)
+        return fit_normalization(train.x, train.lengths, indicator_columns(train))
     if mode == "paper":
         return get_dataset(train.dataset).paper_normalization(len(train.leads))
     return Normalization.none(len(train.leads))
