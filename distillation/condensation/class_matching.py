@@ -31,7 +31,7 @@ class ClassMatching:
         self.optimizer = keras.optimizers.SGD(float(options.data_rate), momentum=options.data_momentum)
         self.optimizer.build(self.learned)
         # One small graph that serves every class: the fastest form on a CPU, and traced once.
-        self.class_gradients = tf.function(self._differentiate, reduce_retracing=True)
+        self.class_gradients = tf.function(self._differentiate, reduce_retracing=True, jit_compile=options.xla)
 
     def of_real(self, batch, label):
         """Return what is known of real examples (n, *shape) of a class, of which nothing is differentiated."""

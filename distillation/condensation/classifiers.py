@@ -29,26 +29,28 @@ CLASSIFIERS = {
 }
 
 
-def classifier_probabilities(name, x, y, test, n_classes, seed, limit=None):
+def classifier_probabilities(name, x, targets, test, seed, limit=None):
     """Train a classifier on flattened examples and predict.
+
+    An example stands once for each class that its label gives a probability, which is its weight.
 
     Args:
         name: a key of `CLASSIFIERS`.
         x: (examples, *shape).
-        y: class indices (examples,).
+        targets: label probabilities (examples, classes).
         test: (records, *shape).
-        n_classes: number of classes.
         seed: of the classifier.
         limit: most examples to train on, drawn at random. Defaults to None: all.
 
     Returns:
-        float64 (records, n_classes).
+        float64 (records, classes).
     """
-    if limit is not None and len(y) > limit:
-        rows = np.random.default_rng((seed, 2)).choice(len(y), limit, replace=False)
-        x, y = x[rows], y[rows]
+    if limit is not None and len(x) > limit:
+        rows = np.random.default_rng((seed, 2)).choice(len(x), limit, replace=False)
+        x, targets = x[rows], targets[rows]
     model = CLASSIFIERS[name](seed)
-    model.fit(x.reshape(len(x), -1), y)
-    found = np.zeros((len(test), n_classes))
+    rows, y = np.nonzero(targets)
+    model.fit(x.reshape(len(x), -1)[rows], y, sample_weight=targets[rows, y])
+    found = np.zeros((len(test), targets.shape[1]))
     found[:, model.classes_] = model.predict_proba(test.reshape(len(test), -1))
     return found

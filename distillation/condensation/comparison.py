@@ -8,7 +8,7 @@ from distillation.condensation.classifiers import classifier_probabilities
 from distillation.condensation.coresets import choose_coreset
 from distillation.condensation.evaluation import Evaluator, Examples, TrainingRecipe, follow_steps, predict
 from distillation.condensation.network_training import BATCH
-from distillation.condensation.networks import build_network, default_width
+from distillation.condensation.networks import build_network
 from distillation.condensation.siamese_augmentation import SiameseAugmentation
 from distillation.condensation.streams import OWN_STEPS, WEIGHTS, stream
 from transplant.evaluation.network_means import mean_scores, paired_difference_of_means
@@ -46,13 +46,21 @@ class Comparison:
         problem: `Problem`.
         n_networks: fresh networks of each architecture; each has a random set of its own.
         seed: of the evaluation.
-        epochs: of a network on a small set. Defaults to the recipe's.
+        epochs: of a network on a small set. Defaults to 300, augmented 1,000.
+        augment: whether all that networks are trained on is augmented. Defaults to None: as it was distilled.
         log: function that takes a line.
+
+    Attributes:
+        recipe: `TrainingRecipe` of networks on a small set.
     """
 
-    def __init__(self, distilled, problem, n_networks, seed, epochs=None, log=print):
+    def __init__(self, distilled, problem, n_networks, seed, epochs=None, augment=None, log=print):
         self._distilled, self._problem, self._seed, self._log = distilled, problem, seed, log
-        self._n_networks, self._epochs = n_networks, epochs
+        self._n_networks = n_networks
+        if distilled.provenance["options"].get("augment") if augment is None else augment:
+            self.recipe = TrainingRecipe(epochs or 1000, augmentation=SiameseAugmentation.of(distilled))
+        else:
+            self.recipe = TrainingRecipe(epochs or 300)
         self._real = problem.real()
         self._test = Examples(problem.inputs("test"), problem.test.y)
         self._validation = Examples(problem.inputs("validation"), problem.validation.y)
@@ -63,31 +71,30 @@ class Comparison:
             self._per_class = fewest
 
     def network_rows(self, arch, width=None, with_whole=True):
-        """Return the `Row`s of an architecture, augmented as the set was distilled.
+        """Return the `Row`s of an architecture.
 
         Args:
             arch: name of a plain network.
-            width: of convnet3. Defaults to None: its own for such examples.
+            width: of a ConvNet. Defaults to None: its own for such examples.
             with_whole: whether networks are trained on the whole set too. Defaults to True.
         """
         shape, n_classes = self._distilled.input_shape, len(self._distilled.classes)
-        model = build_network(arch, shape, n_classes, width or default_width(arch, shape))
+        model = build_network(arch, shape, n_classes, width)
         rows = [Row(arch, DISTILLED, self._networks(model, lambda number: self._own())),
                 Row(arch, RANDOM, self._networks(model, self._random))]
         if with_whole:
             # As many updates as on the small set, and no fewer than a thousand, augmented alike.
-            own = self._recipe()
-            updates = max(_FEWEST_WHOLE_UPDATES, own.epochs * -(-len(self._distilled) // BATCH))
+            updates = max(_FEWEST_WHOLE_UPDATES, self.recipe.epochs * -(-len(self._distilled) // BATCH))
             epochs = max(1, round(updates / -(-len(self._real.y) // BATCH)))
-            recipe = dataclasses.replace(own, epochs=epochs, looks=min(20, epochs))
-            rows.append(Row(arch, WHOLE, self._networks(model, self._whole, recipe)))
+            recipe = dataclasses.replace(self.recipe, epochs=epochs, looks=min(20, epochs))
+            rows.append(Row(arch, WHOLE, self._networks(model, lambda number: self._whole(), recipe)))
         return rows
 
     def own_steps_row(self, arch, width):
         """Return the `Row` of a vanilla set's own steps and rates in its own network."""
         options = self._distilled.provenance["options"]
         shape = self._distilled.input_shape
-        model = build_network(arch, shape, len(self._distilled.classes), width or default_width(arch, shape))
+        model = build_network(arch, shape, len(self._distilled.classes), width)
         fixed = options["init"] == "fixed"
         found = []
         for number in range(1 if fixed else self._n_networks):
@@ -99,26 +106,24 @@ class Comparison:
 
     def classifier_rows(self, name, with_whole=True):
         """Return the `Row`s of a classifier of scikit-learn."""
-        n_classes = len(self._distilled.classes)
-        flat = self._distilled
         sets = {
-            DISTILLED: [(flat.x, flat.targets.argmax(axis=1))],
-            RANDOM: [self._rows(self._random_rows(number)) for number in range(self._n_networks)],
+            DISTILLED: [self._own()],
+            RANDOM: [self._random(number) for number in range(self._n_networks)],
         }
         limit = _MOST_FOR_BOOSTING if name == "gradient-boosting" and len(self._real.y) > _MOST_FOR_BOOSTING else None
         if limit and with_whole:
             self._log(f"{name}: of the whole set {limit:,} records drawn at random")
         if with_whole:
-            sets[WHOLE] = [(self._real.x, self._real.y)]
+            sets[WHOLE] = [self._whole()]
         found = [
             Row(
                 name,
                 trained_on,
                 [
                     classifier_probabilities(
-                        name, x, y, self._test.x, n_classes, (self._seed + number) % 2**32, limit
+                        name, x, targets, self._test.x, (self._seed + number) % 2**32, limit
                     )
-                    for number, (x, y) in enumerate(examples)
+                    for number, (x, targets) in enumerate(examples)
                 ],
             )
             for trained_on, examples in sets.items()
@@ -129,21 +134,18 @@ class Comparison:
     def _own(self):
         return self._distilled.x, self._distilled.targets
 
-    def _random_rows(self, number):
-        return choose_coreset("random", self._real, self._per_class, self._seed + _SEEDS_APART * (number + 1))
-
-    def _rows(self, rows):
-        return self._real.x[rows], self._real.y[rows]
-
     def _random(self, number):
-        x, y = self._rows(self._random_rows(number))
-        return x, np.eye(self._real.n_classes, dtype=np.float32)[y]
+        rows = choose_coreset("random", self._real, self._per_class, self._seed + _SEEDS_APART * (number + 1))
+        return self._real.x[rows], self._one_hot(self._real.y[rows])
 
-    def _whole(self, number):
-        return self._real.x, np.eye(self._real.n_classes, dtype=np.float32)[self._real.y]
+    def _whole(self):
+        return self._real.x, self._one_hot(self._real.y)
+
+    def _one_hot(self, y):
+        return np.eye(self._real.n_classes, dtype=np.float32)[y]
 
     def _networks(self, model, examples_of, recipe=None):
-        evaluator = Evaluator(model, recipe or self._recipe(), self._validation, self._seed)
+        evaluator = Evaluator(model, recipe or self.recipe, self._validation, self._seed)
         found = []
         for number in range(self._n_networks):
             x, targets = examples_of(number)
@@ -151,11 +153,6 @@ class Comparison:
         name = DISTILLED if x is self._distilled.x else "real"
         self._log(f"{model.name}: {self._n_networks} networks on {len(x):,} {name} examples")
         return found
-
-    def _recipe(self):
-        if self._distilled.provenance["options"].get("augment"):
-            return TrainingRecipe(self._epochs or 1000, augmentation=SiameseAugmentation.of(self._distilled))
-        return TrainingRecipe(self._epochs or 300)
 
 
 def summarise(rows, y, groups, test_rows=None):

@@ -37,7 +37,12 @@ def build_parser():
         metavar="NAME",
         help=f"networks to train: {', '.join(plain)}; default: the one it was distilled for, and mlp3",
     )
-    what.add_argument("--width", type=positive_int, metavar="N", help="filters of convnet3; as distilled if not given")
+    what.add_argument("--width", type=positive_int, metavar="N", help="filters of ConvNets; as distilled if not given")
+    what.add_argument(
+        "--augment",
+        action=argparse.BooleanOptionalAction,
+        help="augment all that networks are trained on; if not given, as the set was distilled",
+    )
     what.add_argument("--networks", type=positive_int, default=4, metavar="N", help="fresh networks of each")
     what.add_argument("--epochs", type=positive_int, metavar="N", help="epochs on a small set; 300, augmented 1,000")
     what.add_argument(
@@ -70,10 +75,10 @@ def evaluate(args):
 
     from distillation.condensation.comparison import Comparison, summarise, table
     from distillation.condensation.distilled_set import DistilledSet
-    from distillation.condensation.networks import CONVNET
     from distillation.condensation.problem import load_problem
     from transplant.atomic import atomic_path
     from transplant.evaluation.report import write_metrics
+    from transplant.modules.convnet import DEPTHS
     from transplant.training.balance import balanced_subset
 
     path = pathlib.Path(args.distilled)
@@ -86,25 +91,28 @@ def evaluate(args):
             f"{len(distilled.classes)} classes, and {problem.train.input_shape} of {len(problem.train.classes)}; give "
             "the data it was distilled from"
         )
-    known = distilled.provenance["fingerprints"]["train"]
-    if known != problem.train.fingerprint():
-        print("these are not the very records that the set was distilled from: the test may hold some of those")
+    warnings = []
+    if distilled.provenance["fingerprints"]["train"] != problem.train.fingerprint():
+        warnings.append(
+            "these are not the very records that the set was distilled from: the test may hold some of those"
+        )
+        print(warnings[0])
     print(
         f"{path}: {len(distilled)} examples, {distilled.provenance['method']} of {distilled.provenance['dataset']} for "
         f"{distilled.provenance['arch']}"
     )
     own = distilled.provenance["arch"]
     archs = args.arch or list(dict.fromkeys([own, "mlp3"]))
-    width = args.width or (distilled.provenance["width"] if own == CONVNET else None)
+    width = args.width or distilled.provenance["width"]
     absent = [name for name, count in problem.test.counts().items() if not count]
     if args.balanced and absent:
         raise DataError(f"a balanced test set has every class. Received: none of {', '.join(absent)}; leave it out")
-    comparison = Comparison(distilled, problem, args.networks, args.seed, args.epochs)
+    comparison = Comparison(distilled, problem, args.networks, args.seed, args.epochs, args.augment)
     rows = []
     if distilled.is_ordered:
         rows.append(comparison.own_steps_row(own, distilled.provenance["width"]))
     for arch in archs:
-        rows += comparison.network_rows(arch, width if arch == CONVNET else None, args.whole)
+        rows += comparison.network_rows(arch, width if arch in DEPTHS else None, args.whole)
     for name in args.classifiers:
         if name != NONE:
             rows += comparison.classifier_rows(name, args.whole)
@@ -116,6 +124,7 @@ def evaluate(args):
     for title, summary in summaries.items():
         lines += ["", title, table(summary, len(distilled.classes))]
     lines += ["", "mean +- standard deviation over fresh networks; above random: 95% interval over test records"]
+    lines += [f"networks: {comparison.recipe}", *warnings]
     print("\n".join(lines))
     counts = np.bincount(y, minlength=len(distilled.classes))
     write_metrics(
@@ -124,6 +133,8 @@ def evaluate(args):
             "distilled": str(path),
             "provenance": distilled.provenance,
             "options": vars(args),
+            "recipe": str(comparison.recipe),
+            "warnings": warnings,
             "test": dict(zip(distilled.classes, counts.tolist())),
             "summaries": summaries,
         },

@@ -33,6 +33,14 @@ class TrainingRecipe:
     augmentation: object = NO_AUGMENTATION
     looks: int = 20
 
+    def __str__(self):
+        kind = "not augmented" if self.augmentation is NO_AUGMENTATION else "augmented"
+        return (
+            f"gradient descent of {self.rate:g}, a tenth of it in the second half, momentum {self.momentum:g}, decay "
+            f"{self.weight_decay:g}, {self.epochs} epochs on small sets, {kind}; the best of {self.looks} looks at "
+            "validation is kept"
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Examples:

@@ -15,6 +15,7 @@ def to_table(distilled):
 
     Numbers are in the unit of the source. The columns of a variable's one-hot code become one column with
     the name of the category that is largest; a mask says "measured" where it is above a half, as 1.
+    Learned labels are columns "probability of CLASS".
 
     Args:
         distilled: `DistilledSet` of (time, columns).
@@ -50,10 +51,16 @@ def to_table(distilled):
         # A variable of one category alone may be absent.
         chosen = names[scores.argmax(axis=0)]
         columns[variable] = chosen if len(names) > 1 else np.where(scores[0] > 0.5, chosen, "")
+    if not np.array_equal(distilled.targets, np.eye(len(distilled.classes))[distilled.y]):
+        # Learned labels: what each example teaches is no class alone.
+        columns |= {
+            f"probability of {name}": np.repeat(distilled.targets[:, label], steps)
+            for label, name in enumerate(distilled.classes)
+        }
     return pd.DataFrame(columns)
 
 
 def write_table(distilled, path):
     """Write `to_table` as CSV, whole or not at all."""
     with atomic_path(path) as temporary:
-        to_table(distilled).to_csv(temporary, index=False, float_format="%.4g")
+        to_table(distilled).to_csv(temporary, index=False, float_format="%.6g")

@@ -37,6 +37,7 @@ class MethodOptions:
         keep_range: whether values stay within the real ones' range.
         clamp: (low, high) that standardised values are clipped to.
         augment: whether real and synthetic examples are augmented alike.
+        xla: whether XLA compiles the steps.
     """
 
     seed: int = 2024
@@ -61,6 +62,7 @@ class MethodOptions:
     keep_range: bool = False
     clamp: tuple | None = None
     augment: bool = False
+    xla: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,8 +93,9 @@ class Method:
 # (outer, inner) loops of gradient matching by examples of a class, as its public code has them; between two
 # numbers the smaller one's.
 _LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
+_DENSE_DATA_RATE = 0.01  # of gradient matching, as its public code has it for a multilayer perceptron
 _PACKAGE = "distillation.condensation"
-_LEARNED = ("iterations", "real_batch", "data_rate", "scheme", "start", "keep_range", "clamp")
+_LEARNED = ("iterations", "real_batch", "data_rate", "scheme", "start", "keep_range", "clamp", "xla")
 _STEPS = ("distill_steps", "distill_epochs", "first_rate", "learn_rates", "decay_every")
 _MATCHING = (*_LEARNED, "data_momentum", "network_rate", "outer_loops", "inner_loops", "soft_labels")
 
@@ -150,12 +153,14 @@ def get_method(name):
     return METHODS[name]
 
 
-def settle_options(name, given):
+def settle_options(name, given, arch=None):
     """Return the `MethodOptions` of a method: its defaults, and what was given above them.
 
     Args:
         name: of the method.
         given: dict option -> value, None where nothing was given.
+        arch: network, where one was asked for: of dense ones gradient matching has a smaller data_rate.
+            Defaults to None: a convolutional one.
 
     Raises:
         OptionError: if an option was given that the method does not use, or values contradict each other.
@@ -168,10 +173,12 @@ def settle_options(name, given):
         raise OptionError(f"--method {name} has no use for {flags}. Received: them; leave them out")
     if "clamp" in given and not given["clamp"][0] < given["clamp"][1]:
         raise OptionError(f"--clamp is LOW HIGH. Received: {given['clamp'][0]:g} {given['clamp'][1]:g}")
-    options = dataclasses.replace(MethodOptions(), **(method.defaults | given))
+    is_matching = name in ("dc", "dsa")
+    of_dense = {"data_rate": _DENSE_DATA_RATE} if is_matching and arch and arch.startswith("mlp") else {}
+    options = dataclasses.replace(MethodOptions(), **(method.defaults | of_dense | given))
     if name == "vanilla":
         options = _settle_vanilla(options)
-    if name in ("dc", "dsa"):
+    if is_matching:
         outer, inner = _LOOPS[max(count for count in _LOOPS if count <= options.ipc)]
         options = dataclasses.replace(
             options,

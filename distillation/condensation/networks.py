@@ -6,55 +6,82 @@ import numpy as np
 from distillation.condensation.methods import KERAS, SCHEMES, UNIFORM, XAVIER
 from transplant.errors import OptionError
 from transplant.modules import registry
-from transplant.modules.convnet import WIDTH, build_convnet
+from transplant.modules.block_max_pooling import BlockMaxPooling
+from transplant.modules.convnet import DEPTHS, WIDTH, build_convnet
 from transplant.training.runtime import seed_random_states
 
-CONVNET = "convnet3"
-NARROW, NARROW_BELOW = 32, 28  # filters for examples that are small
+NARROW, SMALL = 32, 28  # filters for examples that are small, and for images below how many pixels
 _RECURRENT = ("gru", "lstm")
 
 
-def build_network(arch, input_shape, n_classes, width=WIDTH):
+def build_network(arch, input_shape, n_classes, width=None, for_xla=False):
     """Build a classifier whose second derivatives are right.
 
     Args:
         arch: a plain network of `transplant.modules.registry.ARCHITECTURES`.
         input_shape: shape of one record.
         n_classes: number of classes.
-        width: filters of "convnet3". Defaults to 128.
+        width: filters of a ConvNet. Defaults to None: those of `default_width`.
+        for_xla: whether its second derivatives must exist where XLA compiles them, too: then maxima are taken by
+            `BlockMaxPooling`, which is slower without XLA. Defaults to False.
 
     Returns:
         `keras.Model` from (batch, *input_shape) to logits, in the global precision: the nested
         "backbone", and "head".
 
     Raises:
-        OptionError: if the network does not fit, is none, or another than convnet3 is given a width.
+        OptionError: if the network does not fit, is none, or another than a ConvNet is given a width.
     """
     entry = registry.get_architecture(arch)
     if not (entry.is_plain and entry.is_network):
         names = (other.name for other in registry.ARCHITECTURES.values() if other.is_plain and other.is_network)
         raise OptionError(f"a set is distilled for a plain network: {', '.join(names)}. Received: {arch}")
     registry.check_fit(arch, input_shape)
-    if arch == CONVNET:
-        backbone = build_convnet(arch, input_shape, seed=0, width=width)
-    elif width != WIDTH:
-        raise OptionError(f"--width is for {CONVNET}. Received: {arch} and a width of {width}; leave it out")
+    if arch in DEPTHS:
+        backbone = build_convnet(arch, input_shape, seed=0, width=width or default_width(arch, input_shape))
+    elif width is not None:
+        raise OptionError(f"--width is for {', '.join(DEPTHS)}. Received: {arch} and a width of {width}; leave it out")
     else:
         backbone = registry.build_backbone(arch, input_shape=input_shape, seed=0)
+    if for_xla:
+        backbone = keras.models.clone_model(backbone, clone_function=_clone_for_xla)
     inputs = keras.Input(input_shape, name="signal")
     logits = keras.layers.Dense(n_classes, name="head")(backbone(inputs))
     return keras.Model(inputs, logits, name=arch)
 
 
-def default_width(arch, input_shape):
-    """Return the filters of convnet3 where nothing says it: 128 as published, 32 for signals and small images.
+def _clone_for_xla(layer):
+    if isinstance(layer, (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D)):
+        return BlockMaxPooling(layer.pool_size[0], name=layer.name)
+    return type(layer).from_config(layer.get_config())
+
+
+def default_arch(input_shape):
+    """Return the ConvNet that a set is distilled for where nothing says it.
 
     Args:
-        arch: name of the network; of another than convnet3 it means nothing.
         input_shape: shape of one record.
+
+    Returns:
+        "convnet3" for signals and for images of 28 pixels and more. Of smaller ones its third level would
+        normalise maps of a few pixels, whose gradients are noise: "convnet2", and below 14 pixels "convnet1".
     """
-    is_small = len(input_shape) == 2 or min(input_shape[:2]) < NARROW_BELOW
-    return NARROW if arch == CONVNET and is_small else WIDTH
+    side = min(input_shape[:2]) if len(input_shape) == 3 else SMALL
+    return "convnet3" if side >= SMALL else "convnet2" if side >= SMALL // 2 else "convnet1"
+
+
+def default_width(arch, input_shape):
+    """Return the filters of a ConvNet where nothing says it: 128 as published, 32 for signals and small images.
+
+    Args:
+        arch: name of the network.
+        input_shape: shape of one record.
+
+    Returns:
+        The number, or None of another network.
+    """
+    is_small = len(input_shape) == 2 or min(input_shape[:2]) < SMALL
+    return None if arch not in DEPTHS else NARROW if is_small else WIDTH
 
 
 def default_scheme(arch):

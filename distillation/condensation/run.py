@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import time
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from distillation.condensation.distilled_set import DistilledSet
 from distillation.condensation.evaluation import Evaluator, Examples, TrainingRecipe, follow_steps, predict, score
 from distillation.condensation.icu_table import write_table
 from distillation.condensation.methods import get_method
-from distillation.condensation.networks import build_network, default_scheme, default_width
+from distillation.condensation.networks import build_network, default_arch, default_scheme, default_width
 from distillation.condensation.plots import draw_distillation
 from distillation.condensation.problem import load_problem
 from distillation.condensation.siamese_augmentation import NO_AUGMENTATION, SiameseAugmentation
@@ -22,7 +21,7 @@ from distillation.condensation.synthetic_set import SyntheticSet, check_numbers
 from transplant.atomic import atomic_path
 from transplant.errors import JobError
 from transplant.training.description import collect_versions
-from transplant.training.progress import format_seconds
+from transplant.training.progress import Progress
 from transplant.training.runtime import seed_everything
 
 DISTILLED, TABLE = "distilled.npz", "distilled.csv"
@@ -45,8 +44,9 @@ def distil(args, options, job, log=print):
     method = get_method(args.method)
     problem = load_problem(args, log)
     real = problem.real()
-    width = args.width or default_width(args.arch, problem.train.input_shape)
-    provenance = _provenance(args, options, problem, width)
+    arch = args.arch or default_arch(problem.train.input_shape)
+    width = args.width or default_width(arch, problem.train.input_shape)
+    provenance = _provenance(args, options, problem, arch, width)
     if method.is_coreset:
         rows = choose_coreset(method.name, real, options.ipc, options.seed)
         distilled = _distilled(problem, real.x[rows], real.y[rows], None, provenance)
@@ -55,8 +55,8 @@ def distil(args, options, job, log=print):
         log(f"{job / DISTILLED}: {len(distilled)} real examples")
         return distilled
 
-    model = build_network(args.arch, problem.train.input_shape, real.n_classes, width)
-    options = dataclasses.replace(options, scheme=options.scheme or default_scheme(args.arch))
+    model = build_network(arch, problem.train.input_shape, real.n_classes, width, options.xla)
+    options = dataclasses.replace(options, scheme=options.scheme or default_scheme(arch))
     provenance["options"]["scheme"] = options.scheme
     is_vanilla = method.name == "vanilla"
     copies = options.distill_steps if is_vanilla else 1
@@ -84,26 +84,25 @@ def distil(args, options, job, log=print):
     recipe = TrainingRecipe(LOOK_EPOCHS, augmentation=augmentation, looks=5)
     validation = Examples(problem.inputs("validation"), problem.validation.y)
     look = _Look(model, recipe, validation, options, is_vanilla)
-    began, first = time.monotonic(), finished
-    log(f"{method.name}: {len(synthetic.y)} examples of {args.arch}, {model.count_params():,} parameters")
+    first, progress = finished, Progress(options.iterations - finished, "iterations")
+    log(f"{method.name}: {len(synthetic.y)} examples of {arch}, {model.count_params():,} parameters")
     for iteration in range(finished + 1, options.iterations + 1):
         losses = run.step(iteration)
         for name, value in losses.items():
             check_numbers(name, value, iteration)
         check_numbers("the examples", synthetic.x, iteration)
         history.append({"iteration": iteration, **losses})
+        progress.step(f"loss {losses['loss']:.4g}")
         if iteration % args.look_every == 0 or iteration == options.iterations:
             distilled = current()
             history[-1]["val_score"] = look(distilled)
             save_checkpoint(job, iteration, run.variables(), history)
             _write_history(job, history)
             draw_distillation(job, distilled, problem, pd.DataFrame(history))
-            gone = time.monotonic() - began
-            left = gone / (iteration - first) * (options.iterations - iteration)
+            progress.clear()
             log(
                 f"iteration {iteration}/{options.iterations}: loss {history[-1]['loss']:.4g}, "
-                f"{look.name} of validation {history[-1]['val_score']:.4f} "
-                f"[{format_seconds(gone)}, {format_seconds(left)} left]"
+                f"{look.name} of validation {history[-1]['val_score']:.4f}"
             )
     distilled = current()
     if first == options.iterations:
@@ -155,10 +154,10 @@ def _distilled(problem, x, y, targets, provenance, rates=(), step=None):
     )
 
 
-def _provenance(args, options, problem, width):
+def _provenance(args, options, problem, arch, width):
     return {
         "method": args.method,
-        "arch": args.arch,
+        "arch": arch,
         "width": width,
         "options": dataclasses.asdict(options),
         "data": {name: getattr(args, name) for name in vars(args) if name not in ("job_dir", "resume")},

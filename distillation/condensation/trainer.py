@@ -61,13 +61,17 @@ def build_parser():
     model = parser.add_argument_group("network")
     plain = [entry.name for entry in ARCHITECTURES.values() if entry.is_plain and entry.is_network]
     model.add_argument(
-        "--arch", choices=plain, default="convnet3", metavar="NAME", help=f"network to distil for: {', '.join(plain)}"
+        "--arch",
+        choices=plain,
+        metavar="NAME",
+        help=f"network to distil for: {', '.join(plain)}; if not given, convnet3, of images below 28 pixels convnet2, "
+        "below 14 convnet1",
     )
     model.add_argument(
         "--width",
         type=positive_int,
         metavar="N",
-        help="filters of convnet3's convolutions; 128, of signals and of images below 28 pixels 32, if not given",
+        help="filters of a ConvNet's convolutions; 128, of signals and of images below 28 pixels 32, if not given",
     )
     add_data_flags(parser)
     job = parser.add_argument_group("job")
@@ -86,7 +90,7 @@ def add_method_flags(group):
     """Add the options of single methods, None where they are not given."""
     flags = {
         "real_batch": (positive_int, "N", "real examples in a step, of a class; of vanilla of all classes"),
-        "data_rate": (positive_float, "R", "learning rate of the examples"),
+        "data_rate": (positive_float, "R", "learning rate of the examples; of dc and dsa for dense networks .01"),
         "data_momentum": (share, "M", "of the examples' gradient descent"),
         "network_rate": (positive_float, "R", "learning rate of the network between matchings"),
         "outer_loops": (positive_int, "N", "matchings in the life of a network; by --ipc: 1, 10 of 10, 50 of 50"),
@@ -115,6 +119,7 @@ def add_method_flags(group):
         "soft_labels": "learn labels too",
         "keep_range": "keep values within the range of the real ones",
         "augment": "augment real and synthetic examples alike",
+        "xla": "compile the steps with XLA: minutes at first, then faster on a GPU",
     }
     for name, text in switches.items():
         text += f" [{', '.join(_users(name))}{_values(name)}]"
@@ -162,7 +167,7 @@ def _word(value):
 def method_options(args):
     """Return the `MethodOptions` that parsed options describe."""
     names = MethodOptions.__dataclass_fields__
-    return settle_options(args.method, {name: getattr(args, name) for name in names})
+    return settle_options(args.method, {name: getattr(args, name) for name in names}, args.arch)
 
 
 def distil(args):
@@ -189,10 +194,13 @@ def parse(argv=None):
     """Return the options of a command line, those that were not given from the configuration."""
     choice = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     choice.add_argument("--config")
+    choice.add_argument("--train")
     parser = build_parser()
-    config = choice.parse_known_args(argv)[0].config
-    if config in CONFIGS:
-        parser.set_defaults(**CONFIGS[config].options)
+    early = choice.parse_known_args(argv)[0]
+    if early.config in CONFIGS:
+        options = CONFIGS[early.config].options
+        # A prepared set takes the place of the configuration's data set.
+        parser.set_defaults(**(options | ({"dataset": None} if early.train else {})))
     return parser.parse_args(argv)
 
 

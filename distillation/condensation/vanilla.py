@@ -40,7 +40,7 @@ class VanillaDistillation:
         self._learned = [*synthetic.variables().values(), *([self.rates.raw] if options.learn_rates else [])]
         self.optimizer = keras.optimizers.Adam(float(options.data_rate), beta_1=0.5, beta_2=0.999)
         self.optimizer.build(self._learned)
-        self._gradients = tf.function(self._differentiate)
+        self._gradients = tf.function(self._differentiate, jit_compile=options.xla)
 
     def step(self, iteration):
         """Update examples and rates by the loss of networks trained on them.

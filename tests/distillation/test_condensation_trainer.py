@@ -89,11 +89,12 @@ def test_a_file_is_judged_alone(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("distillation.condensation.comparison._FEWEST_WHOLE_UPDATES", 100)
     assert run(tmp_path / "job", "--method", "vanilla", *SMALL) == 0
     capsys.readouterr()
-    options = ["--networks", "2", "--epochs", "20", "--arch", "mlp3", "--balanced"]
+    options = ["--networks", "2", "--epochs", "20", "--arch", "mlp3", "--balanced", "--augment"]
     assert evaluate.main(["--distilled", str(tmp_path / "job" / "distilled.npz"), *options]) == 0
     printed = capsys.readouterr().out
     for text in ("mlp3, own steps", "logistic-regression", "random-forest", "gradient-boosting", "whole set"):
         assert text in printed
+    assert "20 epochs on small sets, augmented" in printed
     report = json.loads((tmp_path / "job" / "evaluation.json").read_text())
     rows = report["summaries"]["natural test set"]
     assert {(row["learner"], row["trained_on"]) for row in rows} >= {
@@ -129,7 +130,7 @@ def test_tables_keep_codes_and_come_as_csv(tmp_path, capsys):
         (["--method", "random", "--ipc", "500"], "500 of class 0, which has"),
         (["--method", "dsa", "--ipc", "500"], "500 of class 0, which has"),
         (["--arch", "cnn"], "cnn does not fit the records"),
-        (["--arch", "mlp3", "--width", "9"], "--width is for convnet3"),
+        (["--arch", "mlp3", "--width", "9"], "--width is for convnet1, convnet2, convnet3"),
         (["--train", "x.npz", "--dataset", "digits"], "leave one of them out"),
         (["--train", "x.npz"], "Received: no --test"),
         (["--dataset", "mnist"], "Received: no --source"),
@@ -140,6 +141,26 @@ def test_what_cannot_be_is_one_line(options, message, tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1 and message in captured.err
     assert not (tmp_path / "job").exists()
+
+
+def test_a_prepared_set_takes_the_place_of_a_configurations():
+    args = parse(["--config", "exp4", "--train", "a.npz", "--test", "b.npz"])
+    assert (args.method, args.dataset, args.train) == ("dc", None, "a.npz")
+
+
+def test_dense_networks_have_the_published_smaller_rate():
+    rates = [
+        method_options(parse(["--method", method, "--arch", arch])).data_rate
+        for method, arch in (
+            ("dc", "mlp3"),
+            ("dsa", "mlp-512"),
+            ("dc", "convnet3"),
+            ("vanilla", "mlp3"),
+            ("dm", "mlp3"),
+        )
+    ]
+    assert rates == [0.01, 0.01, 0.1, 0.01, 1.0]
+    assert method_options(parse(["--arch", "mlp3", "--data-rate", "0.5"])).data_rate == 0.5
 
 
 def test_a_configuration_stands_below_what_is_given():

@@ -102,6 +102,13 @@ def test_a_table_has_the_columns_and_units_of_the_source(tmp_path):
     assert (tmp_path / "table.csv").read_text().startswith("example,hour,label,HR,eye,vent,mask->HR\n0,0,survived,")
 
 
+def test_learned_labels_stand_in_the_table():
+    targets = [[0.9, 0.1], [0.4, 0.6], [0.5, 0.5], [0.2, 0.8]]
+    table = to_table(distilled(targets=targets))
+    assert list(table.columns)[-2:] == ["probability of survived", "probability of died"]
+    assert table["probability of died"].tolist() == pytest.approx(np.repeat([0.1, 0.6, 0.5, 0.8], 6))
+
+
 def test_images_have_no_table():
     images = distilled(
         x=np.zeros((4, 6, 5, 1)), leads=("grey",), indicators=(), normalization=Normalization.none(1), rates=[]

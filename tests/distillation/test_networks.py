@@ -3,9 +3,16 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from second_order import mixed_derivatives, relative_error
 
-from distillation.condensation.networks import build_network, default_scheme, default_width, draw_weights
+from distillation.condensation.networks import (
+    build_network,
+    default_arch,
+    default_scheme,
+    default_width,
+    draw_weights,
+)
 from transplant.errors import OptionError
 
 NETWORKS = {
@@ -84,15 +91,39 @@ def test_an_lstm_begins_as_keras_has_it():
 def test_what_is_refused():
     with pytest.raises(OptionError, match="Received: resnet18"):
         build_network("resnet18", (100, 1), 2)
-    with pytest.raises(OptionError, match="--width is for convnet3"):
-        build_network("lenet", (12, 12, 1), 2, width=7)
+    with pytest.raises(OptionError, match="--width is for convnet1, convnet2, convnet3"):
+        build_network("lenet", (12, 12, 1), 2, width=128)
     with pytest.raises(OptionError, match="does not fit"):
         build_network("lenet", (100, 1), 2)
 
 
 def test_widths_and_schemes_that_nobody_asked_for():
+    shapes = ((28, 28, 1), (27, 40, 1), (14, 14, 3), (8, 8, 1), (48, 99))
+    assert [default_arch(shape) for shape in shapes] == ["convnet3", "convnet2", "convnet2", "convnet1", "convnet3"]
+    assert default_width("lenet", (28, 28, 1)) is None
     assert [default_width("convnet3", shape) for shape in ((28, 28, 1), (8, 8, 1), (48, 99))] == [128, 32, 32]
     assert [default_scheme(arch) for arch in ("lenet", "convnet3", "gru-deep")] == ["xavier", "uniform", "keras"]
+
+
+@pytest.mark.parametrize(("arch", "shape"), [("lenet", (12, 12, 2)), ("cnn", (20, 3))])
+def test_a_network_for_xla_computes_the_same_and_compiles_its_mixed_derivative(arch, shape):
+    model, compiled = (build_network(arch, shape, 3, for_xla=for_xla) for for_xla in (False, True))
+    for network in (model, compiled):
+        draw_weights(network, 1, "kaiming")
+    x = tf.constant(np.random.default_rng(2).normal(size=(4, *shape)), tf.float32)
+
+    def derivative(network):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                loss = tf.reduce_mean(network(x, training=False) ** 2)
+            weights = [variable.value for variable in network.trainable_variables]
+            size = sum(tf.reduce_sum(gradient**2) for gradient in inner.gradient(loss, weights))
+        return outer.gradient(size, x)
+
+    expected = derivative(model).numpy()
+    found = tf.function(lambda: derivative(compiled), jit_compile=True)().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
 def test_the_published_network_has_the_published_size():

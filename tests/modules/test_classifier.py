@@ -84,6 +84,7 @@ def test_the_names_of_architectures_are_listed_without_loading_keras():
     assert done.returncode == 0
     assert done.stdout.split() == [
         "resnet18", "resnet34", "resnet50", "resnet18_2d", "fusion",
-        "logistic", "mlp-16", "mlp-deep", "mlp-512", "mlp3", "cnn", "cnn-dropout", "cnn1d", "lenet", "convnet3",
+        "logistic", "mlp-16", "mlp-deep", "mlp-512", "mlp3", "cnn", "cnn-dropout", "cnn1d", "lenet",
+        "convnet1", "convnet2", "convnet3",
         "gru", "gru-deep", "visit-gru", "visit-lstm", "lstm-icu", "logistic-features",
     ]  # fmt: skip

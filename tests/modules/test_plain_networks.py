@@ -76,6 +76,9 @@ def dtype_policy():
             [25 * 6 + 6, 25 * 6 * 16 + 16, 3136 * 120 + 120, 120 * 84 + 84, 84 * 6 + 6],
             389_686,
         ),
+        # 64 halved once is 32, twice 16.
+        ("convnet1", IMAGE, 6, [9 * 128 + 128, 256, 131_072 * 6 + 6], 787_974),
+        ("convnet2", IMAGE, 6, [9 * 128 + 128, 256, 9 * 128 * 128 + 128, 256, 32_768 * 6 + 6], 345_990),
         # A kernel of 9, and a factor and an offset a filter; 64 halved three times is 8.
         (
             "convnet3",
@@ -114,7 +117,7 @@ def test_parameter_counts_worked_by_hand(arch, shape, n_classes, layers, total):
 def test_the_cases_above_are_all_plain_networks():
     assert PLAIN == [
         "logistic", "mlp-16", "mlp-deep", "mlp-512", "mlp3", "cnn", "cnn-dropout", "cnn1d",
-        "lenet", "convnet3", "gru", "gru-deep", "visit-gru", "visit-lstm", "lstm-icu",
+        "lenet", "convnet1", "convnet2", "convnet3", "gru", "gru-deep", "visit-gru", "visit-lstm", "lstm-icu",
     ]  # fmt: skip
     assert {registry.get_architecture(name).stages for name in PLAIN} == {1}
     assert MASKED == ["visit-gru", "visit-lstm", "lstm-icu"]
@@ -333,12 +336,14 @@ def test_both_lstms_for_intensive_care_drop_inputs_and_no_recurrent_values():
     ("arch", "shape", "message"),
     [
         ("resnet18", IMAGE, r"resnet18 does not fit the records: it takes records of \(time, channels\)\. Received: "
-         r"shape \(64, 64, 1\); choose one of logistic, mlp-16, mlp-deep, mlp-512, mlp3, lenet, convnet3$"),
+         r"shape \(64, 64, 1\); choose one of logistic, mlp-16, mlp-deep, mlp-512, mlp3, lenet, "
+         "convnet1, convnet2, convnet3$"),
         ("cnn", IMAGE, r"cnn does not fit .* takes records of \(time, channels\)"),
         ("gru", IMAGE, r"gru does not fit .* takes records of \(time, channels\)"),
         ("logistic-features", IMAGE, r"logistic-features does not fit .* takes records of \(time, channels\)"),
         ("cnn", (15, 1), r"at least 16 steps\. Received: shape \(15, 1\).*choose one of resnet18,.*gru"),
         ("cnn1d", (8, 76), r"at least 16 steps"),
+        ("lenet", (28, 8, 1), r"at least 12 pixels on a side"),
         ("mlp-16", (None, 1), r"number of steps that is fixed\. Received: shape \(None, 1\)"),
         ("mlp-16", (178,), r"a network is built for records of .*Received: shape \(178,\)"),
         ("mlp-16", (0, 1), r"Received: shape \(0, 1\)"),
@@ -361,8 +366,8 @@ def test_what_fits_is_built_with_the_fewest_steps(arch):
     shape = (entry.fewest_steps, *small(arch)[1:])
     registry.check_fit(arch, shape)
     assert outputs(build_classifier(arch, 2, input_shape=shape), draw(1, *shape)).shape == (1, 2)
-    fewest = {"cnn": 16, "lenet": 12, "convnet": 8}
-    assert entry.fewest_steps == fewest.get(entry.module.rpartition(".")[2], 1)
+    fewest = {"cnn": 16, "cnn-dropout": 16, "cnn1d": 16, "lenet": 12, "convnet1": 2, "convnet2": 4, "convnet3": 8}
+    assert entry.fewest_steps == fewest.get(arch, 1)
 
 
 def test_sizes_of_numpy_are_sizes():

@@ -43,7 +43,7 @@ def build_lenet(arch, input_shape, seed=None, name="backbone"):
         x = keras.layers.Conv2D(
             filters, KERNEL, padding=padding, activation="relu", kernel_initializer=initializer, name=conv_name
         )(x)
-        # Twice differentiable as long as XLA does not compile it; `BlockMaxPooling` is then too.
+        # Twice differentiable as long as XLA does not compile it; see `BlockMaxPooling`.
         x = keras.layers.MaxPooling2D(POOL, name=f"pool{number}")(x)
     x = flatten()(x)
     for number, width in enumerate(UNITS, start=1):

@@ -39,7 +39,7 @@ class Architecture:
         is_network: whether it is a Keras model; `build_backbone` refuses others.
         input_ranks: lengths of the input shapes that it takes: 2 for (time, channels),
             3 for (height, width, channels).
-        fewest_steps: the shortest time axis that leaves something after its last layer.
+        fewest_steps: the shortest time axis, or side of an image, that leaves something after its last layer.
         takes_any_length: whether one model serves records of different lengths, so that the time
             may be None in its `input_shape`.
         masks_padding: whether zeros before a record are no part of it, without any option.
@@ -68,11 +68,12 @@ class Architecture:
         """
         if len(input_shape) not in self.input_ranks:
             return f"it takes {' or '.join(_AXES[rank] for rank in self.input_ranks)}"
-        steps = input_shape[0]
+        steps, is_image = input_shape[0], len(input_shape) == 3
         if steps is None and not self.takes_any_length:
             return "its dense layers need a number of steps that is fixed"
-        if steps is not None and steps < self.fewest_steps:
-            return f"its convolutions and poolings need at least {self.fewest_steps} steps"
+        if steps is not None and min(input_shape[:-1]) < self.fewest_steps:
+            what = "pixels on a side" if is_image else "steps"
+            return f"its convolutions and poolings need at least {self.fewest_steps} {what}"
         return None
 
 
@@ -159,14 +160,17 @@ ARCHITECTURES = {
             input_ranks=(3,),
             fewest_steps=12,
         ),
-        _plain(
-            "convnet3",
-            "convnet",
-            "build_convnet",
-            "3 x (convolution of 128 filters, instance normalisation, ReLU, mean of 2), on images or signals; "
-            "the network of dataset distillation",
-            input_ranks=(2, 3),
-            fewest_steps=8,
+        *(
+            _plain(
+                f"convnet{depth}",
+                "convnet",
+                "build_convnet",
+                f"{depth} x (convolution of 128 filters, instance normalisation, ReLU, mean of 2), on images or "
+                "signals; the network of dataset distillation",
+                input_ranks=(2, 3),
+                fewest_steps=2**depth,
+            )
+            for depth in (1, 2, 3)
         ),
         _recurrent("gru", "GRU 16"),
         _recurrent("gru-deep", "2 x GRU 32, dense 16 ReLU"),
