@@ -80,8 +80,10 @@ class Comparison:
         """
         shape, n_classes = self._distilled.input_shape, len(self._distilled.classes)
         model = build_network(arch, shape, n_classes, width)
-        rows = [Row(arch, DISTILLED, self._networks(model, lambda number: self._own())),
-                Row(arch, RANDOM, self._networks(model, self._random))]
+        rows = [
+            Row(arch, DISTILLED, self._networks(model, lambda number: self._own())),
+            Row(arch, RANDOM, self._networks(model, self._random)),
+        ]
         if with_whole:
             # As many updates as on the small set, and no fewer than a thousand, augmented alike.
             updates = max(_FEWEST_WHOLE_UPDATES, self.recipe.epochs * -(-len(self._distilled) // BATCH))
@@ -120,9 +122,7 @@ class Comparison:
                 name,
                 trained_on,
                 [
-                    classifier_probabilities(
-                        name, x, targets, self._test.x, (self._seed + number) % 2**32, limit
-                    )
+                    classifier_probabilities(name, x, targets, self._test.x, (self._seed + number) % 2**32, limit)
                     for number, (x, targets) in enumerate(examples)
                 ],
             )
@@ -206,4 +206,3 @@ def table(summary, n_classes):
             above = f"{value['difference']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"
         lines.append([entry["learner"], entry["trained_on"], str(entry["networks"]), *cells, above])
     return fixed_width(lines)
-

@@ -103,14 +103,15 @@ def evaluate(args):
     )
     own = distilled.provenance["arch"]
     archs = args.arch or list(dict.fromkeys([own, "mlp3"]))
-    width = args.width or distilled.provenance["width"]
+    own_width = distilled.provenance["width"] if own in DEPTHS else None
+    width = args.width or own_width
     absent = [name for name, count in problem.test.counts().items() if not count]
     if args.balanced and absent:
         raise DataError(f"a balanced test set has every class. Received: none of {', '.join(absent)}; leave it out")
     comparison = Comparison(distilled, problem, args.networks, args.seed, args.epochs, args.augment)
     rows = []
     if distilled.is_ordered:
-        rows.append(comparison.own_steps_row(own, distilled.provenance["width"]))
+        rows.append(comparison.own_steps_row(own, own_width))
     for arch in archs:
         rows += comparison.network_rows(arch, width if arch in DEPTHS else None, args.whole)
     for name in args.classifiers:

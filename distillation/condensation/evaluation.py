@@ -85,9 +85,7 @@ class Evaluator:
     def __init__(self, model, recipe, validation, seed, scheme=None, purpose=EVALUATION):
         self._model, self._recipe, self._validation, self._seed = model, recipe, validation, seed
         self._scheme, self._purpose = scheme or default_scheme(model.name), purpose
-        self._trainer = NetworkTrainer(
-            model, recipe.rate, recipe.momentum, recipe.weight_decay, recipe.augmentation
-        )
+        self._trainer = NetworkTrainer(model, recipe.rate, recipe.momentum, recipe.weight_decay, recipe.augmentation)
 
     def probabilities(self, x, targets, test, number):
         """Train on a set and predict.

@@ -1,11 +1,16 @@
-"""Figures of a distillation: the examples, their values, the course of the run."""
+"""Figures of a distillation: the examples (ECGs on their usual paper beside real ones), their values, the course."""
 
 import numpy as np
 
-from transplant.evaluation.figure_file import BLUE, ORANGE, new_figure, save_figure, tidy_axes
+from distillation.condensation.methods import METHODS
+from transplant.evaluation.ecg_paper import SQUARE_MV, SQUARE_S, draw_ecg_paper, voltage_limits
+from transplant.evaluation.figure_file import BLACK, BLUE, ORANGE, new_figure, save_figure, tidy_axes
 
 _MOST_COLUMNS = 10
 _MOST_TABLE_ROWS = 60
+_MOST_BEATS, _MOST_STRIPS = (5, 3), (2, 1)  # distilled and real ones of a class, side by side
+_LONGEST_BEAT_S, _SHOWN_S = 2.0, 6.0
+_SQUARE_INCH = 0.24
 
 
 def draw_distillation(job, distilled, problem, history):
@@ -18,7 +23,10 @@ def draw_distillation(job, distilled, problem, history):
         history: pandas.DataFrame with iteration, loss and val_score; empty of a coreset.
     """
     title = f"{distilled.provenance['method']} of {distilled.provenance['dataset']}"
-    plot_examples(distilled, job / "examples.png", title)
+    if _is_ecg(distilled):
+        plot_ecg(distilled, problem.train, job / "examples.png", title)
+    else:
+        plot_examples(distilled, job / "examples.png", title)
     plot_values(distilled, problem.inputs("train"), job / "values.png", title)
     if len(history):
         plot_course(history, job / "learning_curves.png", title)
@@ -65,6 +73,61 @@ def plot_examples(distilled, path, title):
             if column == 0:
                 axes.set_ylabel(distilled.classes[label], fontsize=10)
     return save_figure(figure, path)
+
+
+def plot_ecg(distilled, real, path, title):
+    """Draw ECG examples on the usual paper, a row a class, with real records of the class beside them.
+
+    Of records longer than six seconds the last ones are shown.
+
+    Args:
+        distilled: `DistilledSet` in mV.
+        real: `LabelledSet` that it was distilled from; of each class the records are chosen evenly.
+        path: the .png file.
+        title: of the figure.
+
+    Returns:
+        The matplotlib figure.
+    """
+    rate, n_classes = distilled.sampling_rate_hz, len(distilled.classes)
+    samples = min(distilled.x.shape[1], round(_SHOWN_S * rate))
+    seconds = np.arange(samples) / rate
+    end = np.ceil(samples / rate / SQUARE_S - 1e-9) * SQUARE_S
+    most, most_real = _MOST_BEATS if end <= _LONGEST_BEAT_S else _MOST_STRIPS
+    of_class = [distilled.values()[distilled.y == label][:most, -samples:, 0] for label in range(n_classes)]
+    beside = []
+    for label in range(n_classes):
+        rows = np.flatnonzero(real.y == label)
+        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, most_real).round().astype(int))]
+        beside.append(real.x[chosen, -samples:, 0])
+    low, high = voltage_limits(np.concatenate([*of_class, *beside]))
+    own = "chosen" if METHODS[distilled.provenance["method"]].is_coreset else "distilled"
+    shown = max(len(examples) for examples in of_class)
+    panel_s, panel_mv = end / SQUARE_S * _SQUARE_INCH, min((high - low) / SQUARE_MV * _SQUARE_INCH, 2.4)
+    figure = new_figure(1.0 + (shown + most_real) * (panel_s + 0.3), 1.0 + n_classes * (panel_mv + 0.5))
+    figure.suptitle(title, fontsize=12)
+    grid = figure.subplots(n_classes, shown + most_real, squeeze=False, sharey=True)
+    for label, row in enumerate(grid):
+        panels = [(BLUE, own, example) for example in of_class[label]]
+        panels += [None] * (shown - len(panels)) + [(BLACK, "real", example) for example in beside[label]]
+        panels += [None] * (len(row) - len(panels))
+        for axes, panel in zip(row, panels):
+            if panel is None:
+                axes.axis("off")
+                continue
+            colour, kind, example = panel
+            bold_mv = draw_ecg_paper(axes, 0, end, low, high)
+            axes.plot(seconds, example, color=colour, linewidth=1.1)
+            axes.tick_params(labelsize=7)
+            axes.set_title(kind, fontsize=9, color=colour)
+        row[0].set_ylabel(f"{distilled.classes[label]} (mV)", fontsize=10)
+    last = f"the last {_SHOWN_S:g} s; " if samples < distilled.x.shape[1] else ""
+    figure.supxlabel(f"s; {last}bold squares {SQUARE_S:g} s x {bold_mv:g} mV", fontsize=9)
+    return save_figure(figure, path)
+
+
+def _is_ecg(distilled):
+    return distilled.x.ndim == 3 and distilled.unit == "mV" and bool(distilled.sampling_rate_hz)
 
 
 def _draw_signal(axes, example, distilled):

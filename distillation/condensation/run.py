@@ -121,8 +121,8 @@ class _Look:
         self.name = "AUROC" if model.output_shape[-1] == 2 else "macro-F1"
         self._model, self._options, self._is_vanilla = model, options, is_vanilla
         self._validation = validation
-        self._evaluator = None if is_vanilla else Evaluator(
-            model, recipe, validation, options.seed, options.scheme, LOOK
+        self._evaluator = (
+            None if is_vanilla else Evaluator(model, recipe, validation, options.seed, options.scheme, LOOK)
         )
 
     def __call__(self, distilled):
@@ -163,9 +163,7 @@ def _provenance(args, options, problem, arch, width):
         "data": {name: getattr(args, name) for name in vars(args) if name not in ("job_dir", "resume")},
         "dataset": problem.train.dataset,
         "label_version": problem.train.label_version,
-        "fingerprints": {
-            part: getattr(problem, part).fingerprint() for part in ("train", "validation", "test")
-        },
+        "fingerprints": {part: getattr(problem, part).fingerprint() for part in ("train", "validation", "test")},
         "versions": collect_versions(),
     }
 

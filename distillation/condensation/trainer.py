@@ -156,7 +156,7 @@ def _values(name):
     if set(values.values()) == {None}:
         return ""
     if len(set(values.values())) == 1:
-        return f": {_word(own if own is not None else next(iter(values.values())))}"
+        return f": {_word(next(iter(values.values())))}"
     return ": " + ", ".join(f"{_word(value)} of {method}" for method, value in values.items())
 
 

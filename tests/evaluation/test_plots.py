@@ -8,6 +8,8 @@ import pytest
 from figure_checks import check_file, texts_overlap
 
 from transplant.evaluation import plots
+from transplant.evaluation.ecg_paper import draw_ecg_paper, voltage_limits
+from transplant.evaluation.figure_file import new_figure
 
 
 def test_learning_curves(tmp_path):
@@ -116,3 +118,17 @@ def test_nothing_is_left_behind_when_saving_fails(tmp_path):
     with pytest.raises(ValueError, match="format"):
         plots.plot_confusion([[1]], ["a"], tmp_path / "c.nonsense")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_limits_lie_on_bold_lines_and_hold_the_signal():
+    assert voltage_limits([-0.3, 1.2]) == (-0.5, 1.5)
+    assert voltage_limits([-0.3, 1.2], for_marks=True) == (-0.5, 2.0)
+    assert voltage_limits([0.0, np.nan]) == (-0.5, 0.5)
+    assert voltage_limits([np.nan]) == (-1.0, 1.0)
+
+
+def test_bold_squares_of_a_huge_artefact_are_fewer():
+    axes = new_figure(3, 3).subplots()
+    assert draw_ecg_paper(axes, 0, 1, -1, 1) == 0.5
+    assert draw_ecg_paper(axes, 0, 1, -20, 20) == 2.5
+    assert axes.get_xlim() == (0, 1)

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from transplant.evaluation.ecg_paper import SQUARE_MV, SQUARE_S, draw_ecg_paper, voltage_limits
 from transplant.evaluation.figure_file import (
     BLACK,
     BLUE,
@@ -24,7 +25,6 @@ _VALIDATED = ("f1", "auc", "auprc")  # of the validation set alone
 _BEAT_STYLES = ((BLUE, "o"), (ORANGE, "v"), (GREEN, "s"), (PURPLE, "D"), (BLACK, "X"), (SKY, "P"))
 _PREFERRED_STYLES = {"normal": 0, "pvc": 1, "pac": 2, "aberrated": 3, "undefined": 4}
 
-_SQUARE_S, _SQUARE_MV = 0.2, 0.5  # the bold squares of ECG paper: 5 mm at 25 mm/s and 10 mm/mV
 _STRIP_S = 6.0
 _SQUARE_INCH = 0.36
 
@@ -144,11 +144,11 @@ def plot_frame(signal_mv, sampling_rate_hz, beat_positions, beat_names, path, ti
     seconds = np.arange(len(signal)) / sampling_rate_hz
     duration = len(signal) / sampling_rate_hz
     strips = max(1, math.ceil(duration / _STRIP_S - 1e-9))
-    strip_s = math.ceil(duration / strips / _SQUARE_S - 1e-9) * _SQUARE_S
-    low, high = _voltage_limits(signal)
-    panel_height = min(max((high - low) / _SQUARE_MV * _SQUARE_INCH, 1.4), 3.6)
+    strip_s = math.ceil(duration / strips / SQUARE_S - 1e-9) * SQUARE_S
+    low, high = voltage_limits(signal, for_marks=True)
+    panel_height = min(max((high - low) / SQUARE_MV * _SQUARE_INCH, 1.4), 3.6)
     rows = strips * signal.shape[1]
-    figure = new_figure(max(6.0, strip_s / _SQUARE_S * _SQUARE_INCH) + 1.0, rows * (panel_height + 0.5) + 1.0)
+    figure = new_figure(max(6.0, strip_s / SQUARE_S * _SQUARE_INCH) + 1.0, rows * (panel_height + 0.5) + 1.0)
     figure.suptitle(title, fontsize=14)
     inside = [
         (position, str(name)) for position, name in zip(beat_positions, beat_names) if 0 <= position < len(signal)
@@ -157,7 +157,7 @@ def plot_frame(signal_mv, sampling_rate_hz, beat_positions, beat_names, path, ti
     for row, axes in enumerate(figure.subplots(rows, 1, squeeze=False)[:, 0]):
         strip, lead = divmod(row, signal.shape[1])
         start, end = strip * strip_s, (strip + 1) * strip_s
-        bold_mv = _ecg_paper(axes, start, end, low, high)
+        bold_mv = draw_ecg_paper(axes, start, end, low, high)
         shown = (seconds >= start) & (seconds <= end)
         axes.plot(seconds[shown], signal[shown, lead], color=BLACK, linewidth=1.0)
         for position, name in inside:
@@ -169,39 +169,10 @@ def plot_frame(signal_mv, sampling_rate_hz, beat_positions, beat_names, path, ti
                     [at], [high - 0.1 * (high - low)], marker, color=colour, markersize=7, clip_on=False, zorder=4
                 )
         axes.set_ylabel(f"{leads[lead]} (mV)", fontsize=11)
-    axes.set_xlabel(f"Time (s); bold squares {_SQUARE_S:g} s x {bold_mv:g} mV", fontsize=11)
+    axes.set_xlabel(f"Time (s); bold squares {SQUARE_S:g} s x {bold_mv:g} mV", fontsize=11)
     if inside:
         _beat_legend(figure, [name for _, name in inside], styles)
     return save_figure(figure, path)
-
-
-def _voltage_limits(signal):
-    """Return limits on bold lines that hold the signal, with room for the beat marks above it."""
-    finite = signal[np.isfinite(signal)]
-    if not finite.size:
-        return -1.0, 1.0
-    low = math.floor(finite.min() / _SQUARE_MV - 0.1) * _SQUARE_MV
-    high = math.ceil(finite.max() / _SQUARE_MV + 0.1) * _SQUARE_MV
-    high += _SQUARE_MV * math.ceil(0.15 * (high - low) / _SQUARE_MV)
-    return low, max(high, low + 2 * _SQUARE_MV)
-
-
-def _ecg_paper(axes, start, end, low, high):
-    """Draw the grid and return the height of its bold squares in mV."""
-    bold_mv = _SQUARE_MV * max(1, math.ceil((high - low) / 8))  # an artefact of 50 mV does not blacken the page
-    for step_s, step_mv, width, colour in (
-        (_SQUARE_S / 5, bold_mv / 5, 0.4, "#F6D5D0"),
-        (_SQUARE_S, bold_mv, 0.8, "#E8A79E"),
-    ):
-        columns = start + step_s * np.arange(round((end - start) / step_s) + 1)
-        lines = low + step_mv * np.arange(math.floor((high - low) / step_mv + 1e-9) + 1)
-        axes.vlines(columns, low, high, color=colour, linewidth=width, zorder=0)
-        axes.hlines(lines, start, end, color=colour, linewidth=width, zorder=0)
-    axes.set_xlim(start, end)
-    axes.set_ylim(low, high)
-    axes.set_xticks(np.arange(math.ceil(start - 1e-9), end + 1e-9))
-    axes.tick_params(labelsize=10)
-    return bold_mv
 
 
 def _beat_styles(names):
