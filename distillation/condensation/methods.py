@@ -42,7 +42,7 @@ class MethodOptions:
 
     seed: int = 2024
     ipc: int = 1
-    iterations: int = 100
+    iterations: int | None = None
     real_batch: int = 256
     data_rate: float = 0.1
     data_momentum: float = 0.5
@@ -50,9 +50,9 @@ class MethodOptions:
     outer_loops: int | None = None
     inner_loops: int | None = None
     distill_steps: int | None = None
-    distill_epochs: int = 3
+    distill_epochs: int | None = None
     init: str = "random"
-    networks: int = 4
+    networks: int = 1
     first_rate: float = 0.02
     learn_rates: bool = True
     decay_every: int | None = None
@@ -93,6 +93,8 @@ class Method:
 # (outer, inner) loops of gradient matching by examples of a class, as its public code has them; between two
 # numbers the smaller one's.
 _LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
+_MATCHINGS, _FEWEST_LIVES = 60, 6  # of a first look: steps of matching, and networks that they are shared by
+_TOTAL_STEPS = 30  # of vanilla distillation, as published
 _DENSE_DATA_RATE = 0.01  # of gradient matching, as its public code has it for a multilayer perceptron
 _PACKAGE = "distillation.condensation"
 _LEARNED = ("iterations", "real_batch", "data_rate", "scheme", "start", "keep_range", "clamp", "xla")
@@ -108,7 +110,7 @@ METHODS = {
             f"{_PACKAGE}.vanilla",
             "VanillaDistillation",
             (*_LEARNED, *_STEPS, "soft_labels", "init", "networks"),
-            {"data_rate": 0.01, "real_batch": 1024, "iterations": 400},
+            {"data_rate": 0.01, "real_batch": 1024, "iterations": 200, "networks": 1},
         ),
         Method(
             "dc",
@@ -116,7 +118,7 @@ METHODS = {
             f"{_PACKAGE}.gradient_matching",
             "GradientMatching",
             _MATCHING,
-            {"iterations": 60},
+            {"start": "real"},
         ),
         Method(
             "dsa",
@@ -124,7 +126,7 @@ METHODS = {
             f"{_PACKAGE}.gradient_matching",
             "GradientMatching",
             _MATCHING,
-            {"iterations": 60, "start": "real", "augment": True},
+            {"start": "real", "augment": True},
         ),
         Method(
             "dm",
@@ -132,7 +134,7 @@ METHODS = {
             f"{_PACKAGE}.distribution_matching",
             "DistributionMatching",
             (*_LEARNED, "data_momentum", "augment"),
-            {"iterations": 400, "start": "real", "data_rate": 1.0, "augment": True},
+            {"iterations": 200, "start": "real", "data_rate": 1.0, "augment": True},
         ),
         Method("random", "real examples, drawn at random: what every method must beat"),
         Method("herding", "real examples whose mean follows that of all"),
@@ -180,9 +182,11 @@ def settle_options(name, given, arch=None):
         options = _settle_vanilla(options)
     if is_matching:
         outer, inner = _LOOPS[max(count for count in _LOOPS if count <= options.ipc)]
+        outer = options.outer_loops or outer
         options = dataclasses.replace(
             options,
-            outer_loops=options.outer_loops or outer,
+            iterations=options.iterations or max(_FEWEST_LIVES, _MATCHINGS // outer),
+            outer_loops=outer,
             inner_loops=inner if options.inner_loops is None else options.inner_loops,
         )
     return options
@@ -201,6 +205,7 @@ def _settle_vanilla(options):
     return dataclasses.replace(
         options,
         distill_steps=steps,
+        distill_epochs=options.distill_epochs or _TOTAL_STEPS // steps,
         networks=networks,
         decay_every=options.decay_every or max(1, options.iterations // 10),
     )

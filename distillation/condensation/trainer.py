@@ -54,7 +54,11 @@ def build_parser():
     )
     method.add_argument("--ipc", type=positive_int, default=1, metavar="N", help="examples per class")
     method.add_argument(
-        "--iterations", type=positive_int, metavar="N", help=f"updates of the examples{_values('iterations')}"
+        "--iterations",
+        type=positive_int,
+        metavar="N",
+        help=f"updates of the examples{_values('iterations')}; of dc and dsa fresh networks, as many as make 60 "
+        "matchings, 6 or more",
     )
     method.add_argument("--seed", type=seed, default=2024, help="of everything random but the split")
     add_method_flags(method)
@@ -96,7 +100,7 @@ def add_method_flags(group):
         "outer_loops": (positive_int, "N", "matchings in the life of a network; by --ipc: 1, 10 of 10, 50 of 50"),
         "inner_loops": (non_negative_int, "N", "epochs of the network between two; by --ipc: 1, 50 of 10, 10 of 50"),
         "distill_steps": (positive_int, "N", "gradient steps, each on examples of its own; up to 10, dividing --ipc"),
-        "distill_epochs": (positive_int, "N", "passes over them"),
+        "distill_epochs": (positive_int, "N", "passes over them; as many as make 30 steps if not given"),
         "networks": (positive_int, "N", "networks of an update"),
         "first_rate": (positive_float, "R", "learning rate that every step begins with"),
         "decay_every": (positive_int, "N", "iterations after which --data-rate is halved; a tenth of the run"),
@@ -153,7 +157,8 @@ def _values(name):
     """Return the defaults of an option, where it has one."""
     own = getattr(MethodOptions(), name)
     values = {method.name: method.defaults.get(name, own) for method in METHODS.values() if name in method.uses}
-    if set(values.values()) == {None}:
+    values = {method: value for method, value in values.items() if value is not None}
+    if not values:
         return ""
     if len(set(values.values())) == 1:
         return f": {_word(next(iter(values.values())))}"
@@ -178,7 +183,8 @@ def distil(args):
     options = method_options(args)
     if not args.train and not args.dataset:
         args.dataset = DEFAULT_DATASET
-    args.look_every = args.look_every or max(1, options.iterations // 10)
+    if options.iterations:  # a coreset has none
+        args.look_every = args.look_every or max(1, options.iterations // 10)
     start_tensorflow()
     from distillation.condensation.checkpoint import CHECKPOINT
     from distillation.condensation.run import distil as run_distillation
