@@ -37,7 +37,7 @@ class DistilledSet:
 
     Example:
         >>> distilled = DistilledSet.load("J/distilled.npz")
-        >>> model.fit(distilled.dataset(batch_size=10), epochs=100)
+        >>> model.fit(distilled.dataset(batch_size=10), epochs=100, shuffle=False)
         >>> distilled.values()  # in the source's unit
     """
 

@@ -92,7 +92,8 @@ def distil(args, options, job, log=print):
             check_numbers(name, value, iteration)
         check_numbers("the examples", synthetic.x, iteration)
         history.append({"iteration": iteration, **losses})
-        progress.step(f"loss {losses['loss']:.4g}")
+        if iteration < options.iterations:  # the last one has a line of its own
+            progress.step(f"loss {losses['loss']:.4g}")
         if iteration % args.look_every == 0 or iteration == options.iterations:
             distilled = current()
             history[-1]["val_score"] = look(distilled)
