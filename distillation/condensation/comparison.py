@@ -8,7 +8,7 @@ from distillation.condensation.classifiers import classifier_probabilities
 from distillation.condensation.coresets import choose_coreset
 from distillation.condensation.evaluation import Evaluator, Examples, TrainingRecipe, follow_steps, predict
 from distillation.condensation.network_training import BATCH
-from distillation.condensation.networks import build_network
+from distillation.condensation.networks import build_judge, build_network
 from distillation.condensation.siamese_augmentation import SiameseAugmentation
 from distillation.condensation.streams import OWN_STEPS, WEIGHTS, stream
 from transplant.evaluation.network_means import mean_scores, paired_difference_of_means
@@ -74,12 +74,12 @@ class Comparison:
         """Return the `Row`s of an architecture.
 
         Args:
-            arch: name of a plain network.
+            arch: a name of `JUDGES`.
             width: of a ConvNet. Defaults to None: its own for such examples.
             with_whole: whether networks are trained on the whole set too. Defaults to True.
         """
         shape, n_classes = self._distilled.input_shape, len(self._distilled.classes)
-        model = build_network(arch, shape, n_classes, width)
+        model = build_judge(arch, shape, n_classes, width)
         rows = [
             Row(arch, DISTILLED, self._networks(model, lambda number: self._own())),
             Row(arch, RANDOM, self._networks(model, self._random)),

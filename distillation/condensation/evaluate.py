@@ -3,10 +3,10 @@
 import argparse
 import sys
 
+from distillation.condensation.architectures import JUDGES
 from distillation.condensation.classifiers import CLASSIFIERS
 from distillation.condensation.trainer import add_data_flags
 from transplant.errors import DataError, OptionError
-from transplant.modules.registry import ARCHITECTURES
 from transplant.training.command_line import make_parser, positive_int, run, seed
 
 DESCRIPTION = """\
@@ -29,13 +29,12 @@ def build_parser():
     parser = make_parser("python -m distillation.condensation.evaluate", DESCRIPTION)
     what = parser.add_argument_group("what is judged")
     what.add_argument("--distilled", required=True, metavar="FILE", help="distilled.npz, or the job folder with it")
-    plain = [entry.name for entry in ARCHITECTURES.values() if entry.is_plain and entry.is_network]
     what.add_argument(
         "--arch",
         nargs="+",
-        choices=plain,
+        choices=JUDGES,
         metavar="NAME",
-        help=f"networks to train: {', '.join(plain)}; default: the one it was distilled for, and mlp3",
+        help=f"networks to train: {', '.join(JUDGES)}; default: the one it was distilled for, and mlp3",
     )
     what.add_argument("--width", type=positive_int, metavar="N", help="filters of ConvNets; as distilled if not given")
     what.add_argument(

@@ -1,17 +1,20 @@
-"""The networks that a set is distilled for, and how their weights are drawn afresh."""
+"""The networks that a set is distilled for and judged by, and how their weights are drawn afresh."""
 
 import keras
 import numpy as np
 
+from distillation.condensation.architectures import DISTILLABLE, JUDGES
 from distillation.condensation.methods import KERAS, SCHEMES, UNIFORM, XAVIER
 from transplant.errors import OptionError
 from transplant.modules import registry
 from transplant.modules.block_max_pooling import BlockMaxPooling
+from transplant.modules.classifier import build_classifier
 from transplant.modules.convnet import DEPTHS, WIDTH, build_convnet
 from transplant.training.runtime import seed_random_states
 
 NARROW, SMALL = 32, 28  # filters for examples that are small, and for images below how many pixels
 _RECURRENT = ("gru", "lstm")
+_MOMENTS = {"moving_mean": 0.0, "moving_variance": 1.0}
 
 
 def build_network(arch, input_shape, n_classes, width=None, for_xla=False):
@@ -32,10 +35,8 @@ def build_network(arch, input_shape, n_classes, width=None, for_xla=False):
     Raises:
         OptionError: if the network does not fit, is none, or another than a ConvNet is given a width.
     """
-    entry = registry.get_architecture(arch)
-    if not (entry.is_plain and entry.is_network):
-        names = (other.name for other in registry.ARCHITECTURES.values() if other.is_plain and other.is_network)
-        raise OptionError(f"a set is distilled for a plain network: {', '.join(names)}. Received: {arch}")
+    if arch not in DISTILLABLE:
+        raise OptionError(f"a set is distilled for a plain network: {', '.join(DISTILLABLE)}. Received: {arch}")
     registry.check_fit(arch, input_shape)
     if arch in DEPTHS:
         backbone = build_convnet(arch, input_shape, seed=0, width=width or default_width(arch, input_shape))
@@ -48,6 +49,28 @@ def build_network(arch, input_shape, n_classes, width=None, for_xla=False):
     inputs = keras.Input(input_shape, name="signal")
     logits = keras.layers.Dense(n_classes, name="head")(backbone(inputs))
     return keras.Model(inputs, logits, name=arch)
+
+
+def build_judge(arch, input_shape, n_classes, width=None):
+    """Build a network that is trained on a distilled set: one of `build_network`, or a ResNet of signals.
+
+    A ResNet's batch normalisation has no right second derivatives on TensorFlow, so that sets are not distilled for it.
+
+    Args:
+        arch: a name of `JUDGES`.
+        input_shape, n_classes, width: as `build_network` takes them.
+
+    Returns:
+        `keras.Model` from (batch, *input_shape) to logits, with the architecture's name.
+
+    Raises:
+        OptionError: as `build_network`.
+    """
+    if arch not in JUDGES or registry.get_architecture(arch).is_plain:
+        return build_network(arch, input_shape, n_classes, width)
+    registry.check_fit(arch, input_shape)
+    model = build_classifier(arch, n_classes, input_length=input_shape[0], leads=input_shape[-1], seed=0)
+    return keras.Model(model.input, model.output, name=arch)
 
 
 def _clone_for_xla(layer):
@@ -91,19 +114,19 @@ def default_scheme(arch):
         arch: name of the network.
 
     Returns:
-        "xavier" for LeNet, "keras" (its layers' own) for recurrent networks, "uniform" (PyTorch's own)
-        for the others.
+        "xavier" for LeNet, "keras" (its layers' own) for recurrent networks and ResNets, "uniform"
+        (PyTorch's own) for the others.
     """
     if arch == "lenet":
         return XAVIER
-    return KERAS if any(cell in arch for cell in _RECURRENT) else UNIFORM
+    return KERAS if any(kind in arch for kind in (*_RECURRENT, "resnet")) else UNIFORM
 
 
 def draw_weights(model, seed, scheme):
-    """Give a network fresh random weights.
+    """Give a network fresh random weights, and batch normalisation the moments of nothing seen.
 
     Args:
-        model: what `build_network` returned.
+        model: what `build_network` or `build_judge` returned.
         seed: integer, or tuple of them; the same gives the same weights.
         scheme: "uniform": weights and biases within 1 / sqrt(fan in), PyTorch's default; "xavier": normal,
             variance 2 / (fan in + fan out), biases 0; "kaiming": normal, variance 2 / fan in, biases 0;
@@ -131,6 +154,9 @@ def draw_weights(model, seed, scheme):
                 fans = _fans(variable.shape)
                 value = _draw(rng, variable.shape, fans, scheme)
             variable.assign(value)
+    for variable in model.non_trainable_variables:
+        if variable.name in _MOMENTS:
+            variable.assign(np.full(variable.shape, _MOMENTS[variable.name]))
 
 
 def network_variables(model):

@@ -3,9 +3,9 @@
 import argparse
 import sys
 
+from distillation.condensation.architectures import DISTILLABLE
 from distillation.condensation.configs import CONFIGS
 from distillation.condensation.methods import METHODS, SCHEMES, MethodOptions, settle_options
-from transplant.modules.registry import ARCHITECTURES
 from transplant.training.command_line import (
     fraction_or_count,
     make_parser,
@@ -63,13 +63,12 @@ def build_parser():
     method.add_argument("--seed", type=seed, default=2024, help="of everything random but the split")
     add_method_flags(method)
     model = parser.add_argument_group("network")
-    plain = [entry.name for entry in ARCHITECTURES.values() if entry.is_plain and entry.is_network]
     model.add_argument(
         "--arch",
-        choices=plain,
+        choices=DISTILLABLE,
         metavar="NAME",
-        help=f"network to distil for: {', '.join(plain)}; if not given, convnet3, of images below 28 pixels convnet2, "
-        "below 14 convnet1",
+        help=f"network to distil for: {', '.join(DISTILLABLE)}; if not given, convnet3, of images below 28 pixels "
+        "convnet2, below 14 convnet1",
     )
     model.add_argument(
         "--width",

@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 from second_order import mixed_derivatives, relative_error
 
+from distillation.condensation.network_training import NetworkTrainer
 from distillation.condensation.networks import (
+    build_judge,
     build_network,
     default_arch,
     default_scheme,
@@ -124,6 +126,21 @@ def test_a_network_for_xla_computes_the_same_and_compiles_its_mixed_derivative(a
     expected = derivative(model).numpy()
     found = tf.function(lambda: derivative(compiled), jit_compile=True)().numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_a_resnet_judges_from_fresh_weights_and_moments_each_time():
+    model = build_judge("resnet18", (64, 2), 3)
+    assert model.name == "resnet18" and model.output_shape == (None, 3) and default_scheme("resnet18") == "keras"
+    draw_weights(model, 1, "keras")
+    fresh = model.get_weights()
+    trainer = NetworkTrainer(model, 0.01, momentum=0.9)
+    x = np.random.default_rng(0).normal(size=(6, 64, 2))
+    trainer.step(x, np.eye(3)[[0, 1, 2, 0, 1, 2]])
+    assert not any(np.array_equal(one, other) for one, other in zip(fresh, model.get_weights()) if one.std() > 0)
+    draw_weights(model, 1, "keras")
+    assert all(np.array_equal(one, other) for one, other in zip(fresh, model.get_weights()))
+    with pytest.raises(OptionError, match="does not fit"):
+        build_judge("resnet18", (8, 8, 1), 3)
 
 
 def test_the_published_network_has_the_published_size():
