@@ -6,7 +6,14 @@ import numpy as np
 
 from distillation.condensation.classifiers import classifier_probabilities
 from distillation.condensation.coresets import choose_coreset
-from distillation.condensation.evaluation import Evaluator, Examples, TrainingRecipe, follow_steps, predict
+from distillation.condensation.evaluation import (
+    Evaluator,
+    Examples,
+    TrainingRecipe,
+    choosing_examples,
+    follow_steps,
+    predict,
+)
 from distillation.condensation.network_training import BATCH
 from distillation.condensation.networks import build_judge, build_network
 from distillation.condensation.siamese_augmentation import SiameseAugmentation
@@ -63,7 +70,7 @@ class Comparison:
             self.recipe = TrainingRecipe(epochs or 300)
         self._real = problem.real()
         self._test = Examples(problem.inputs("test"), problem.test.y)
-        self._validation = Examples(problem.inputs("validation"), problem.validation.y)
+        self._validation = choosing_examples(problem.inputs("validation"), problem.validation.y, seed)
         self._per_class = len(distilled) // len(distilled.classes)
         fewest = min(len(self._real.rows_of(label)) for label in range(self._real.n_classes))
         if self._per_class > fewest:

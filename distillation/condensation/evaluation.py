@@ -8,8 +8,10 @@ import tensorflow as tf
 from distillation.condensation.network_training import BATCH, NetworkTrainer
 from distillation.condensation.networks import default_scheme, draw_weights
 from distillation.condensation.siamese_augmentation import NO_AUGMENTATION
-from distillation.condensation.streams import EVALUATION, ORDER, stream
+from distillation.condensation.streams import CHOICE, EVALUATION, ORDER, stream
 from transplant.evaluation.metrics import macro_f1, roc_auc
+
+_MOST_TO_CHOOSE_BY = 2000  # looks at more cost more than the training on a few examples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +50,20 @@ class Examples:
 
     x: np.ndarray
     y: np.ndarray
+
+
+def choosing_examples(x, y, seed):
+    """Return the `Examples` that epochs are chosen by: all of validation, of a large one 2,000 drawn at random.
+
+    Args:
+        x: standardised validation records.
+        y: class indices.
+        seed: of the draw.
+    """
+    if len(y) <= _MOST_TO_CHOOSE_BY:
+        return Examples(x, y)
+    rows = np.random.default_rng(stream(seed, CHOICE)).choice(len(y), _MOST_TO_CHOOSE_BY, replace=False)
+    return Examples(x[rows], y[rows])
 
 
 def predict(model, x):

@@ -9,7 +9,14 @@ import pandas as pd
 from distillation.condensation.checkpoint import CHECKPOINT, restore_checkpoint, save_checkpoint
 from distillation.condensation.coresets import choose_coreset
 from distillation.condensation.distilled_set import DistilledSet
-from distillation.condensation.evaluation import Evaluator, Examples, TrainingRecipe, follow_steps, predict, score
+from distillation.condensation.evaluation import (
+    Evaluator,
+    TrainingRecipe,
+    choosing_examples,
+    follow_steps,
+    predict,
+    score,
+)
 from distillation.condensation.icu_table import write_table
 from distillation.condensation.methods import get_method
 from distillation.condensation.networks import build_network, default_arch, default_scheme, default_width
@@ -82,7 +89,7 @@ def distil(args, options, job, log=print):
         return _distilled(problem, synthetic.x.numpy(), synthetic.y, learned, provenance, rates, step)
 
     recipe = TrainingRecipe(LOOK_EPOCHS, augmentation=augmentation, looks=5)
-    validation = Examples(problem.inputs("validation"), problem.validation.y)
+    validation = choosing_examples(problem.inputs("validation"), problem.validation.y, options.seed)
     look = _Look(model, recipe, validation, options, is_vanilla)
     first, progress = finished, Progress(options.iterations - finished, "iterations")
     log(f"{method.name}: {len(synthetic.y)} examples of {arch}, {model.count_params():,} parameters")

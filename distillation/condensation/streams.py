@@ -1,6 +1,6 @@
 """Seeds of everything random, so that no two purposes ever draw the same numbers."""
 
-START, BATCH, WEIGHTS, LOOK, EVALUATION, OWN_STEPS, CORESET, ORDER = range(1, 9)
+START, BATCH, WEIGHTS, LOOK, EVALUATION, OWN_STEPS, CORESET, ORDER, CHOICE = range(1, 10)
 
 
 def stream(seed, purpose, *numbers):
