@@ -92,9 +92,7 @@ class Comparison:
             Row(arch, RANDOM, self._networks(model, self._random)),
         ]
         if with_whole:
-            # As many updates as on the small set, and no fewer than a thousand, augmented alike.
-            updates = max(_FEWEST_WHOLE_UPDATES, self.recipe.epochs * -(-len(self._distilled) // BATCH))
-            epochs = max(1, round(updates / -(-len(self._real.y) // BATCH)))
+            epochs = self.whole_epochs
             recipe = dataclasses.replace(self.recipe, epochs=epochs, looks=min(20, epochs))
             rows.append(Row(arch, WHOLE, self._networks(model, lambda number: self._whole(), recipe)))
         return rows
@@ -112,6 +110,12 @@ class Comparison:
             found.append(predict(model, self._test.x))
         self._log(f"{arch}, {BY_OWN_STEPS}: {len(found)} network{'s' if len(found) > 1 else ''}")
         return Row(arch, DISTILLED, found, BY_OWN_STEPS)
+
+    @property
+    def whole_epochs(self):
+        """Epochs on the whole set: as many updates as on the small set, and no fewer than a thousand."""
+        updates = max(_FEWEST_WHOLE_UPDATES, self.recipe.epochs * -(-len(self._distilled) // BATCH))
+        return max(1, round(updates / -(-len(self._real.y) // BATCH)))
 
     def classifier_rows(self, name, with_whole=True):
         """Return the `Row`s of a classifier of scikit-learn."""

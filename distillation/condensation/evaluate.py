@@ -15,7 +15,7 @@ examples drawn at random, and on the whole set, and score all on real test
 records that took no part.
 
   python -m distillation.condensation.evaluate --distilled J/distilled.npz
-  python -m distillation.condensation.evaluate --distilled J --arch convnet3 lenet mlp3 --networks 10
+  python -m distillation.condensation.evaluate --distilled J --arch convnet1 mlp3 --networks 10
 
 The real data are read as they were for the distillation, from the same place
 unless --source or --train say another. The best epoch is chosen on validation.
@@ -40,7 +40,7 @@ def build_parser():
     what.add_argument(
         "--augment",
         action=argparse.BooleanOptionalAction,
-        help="augment all that networks are trained on; if not given, as the set was distilled",
+        help="augment all that networks are trained on, but for own steps; if not given, as it was distilled",
     )
     what.add_argument("--networks", type=positive_int, default=4, metavar="N", help="fresh networks of each")
     what.add_argument("--epochs", type=positive_int, metavar="N", help="epochs on a small set; 300, augmented 1,000")
@@ -102,6 +102,8 @@ def evaluate(args):
     )
     own = distilled.provenance["arch"]
     archs = args.arch or list(dict.fromkeys([own, "mlp3"]))
+    if args.width and not DEPTHS.keys() & set(archs):
+        raise OptionError(f"--width is for {', '.join(DEPTHS)}. Received: {', '.join(archs)}; leave it out")
     own_width = distilled.provenance["width"] if own in DEPTHS else None
     width = args.width or own_width
     absent = [name for name, count in problem.test.counts().items() if not count]
@@ -124,7 +126,10 @@ def evaluate(args):
     for title, summary in summaries.items():
         lines += ["", title, table(summary, len(distilled.classes))]
     lines += ["", "mean +- standard deviation over fresh networks; above random: 95% interval over test records"]
-    lines += [f"networks: {comparison.recipe}", *warnings]
+    lines += [f"networks: {comparison.recipe}"]
+    if args.whole:
+        lines += [f"on the whole set {comparison.whole_epochs} epochs"]
+    lines += warnings
     print("\n".join(lines))
     counts = np.bincount(y, minlength=len(distilled.classes))
     write_metrics(

@@ -40,7 +40,7 @@ class TrainingRecipe:
         return (
             f"gradient descent of {self.rate:g}, a tenth of it in the second half, momentum {self.momentum:g}, decay "
             f"{self.weight_decay:g}, {self.epochs} epochs on small sets, {kind}; the best of {self.looks} looks at "
-            "validation is kept"
+            "validation (at most 2,000 records of it) is kept"
         )
 
 

@@ -17,7 +17,8 @@ class MethodOptions:
     Attributes:
         seed: of everything random.
         ipc: examples per class.
-        iterations: updates of the examples.
+        iterations: updates of the examples; of gradient matching the lives of a network, in each of which they
+            are updated outer_loops times.
         real_batch: real examples of a class in a step; of vanilla: of all classes.
         data_rate: learning rate of the examples.
         data_momentum: of gradient matching and distribution matching.
@@ -205,7 +206,7 @@ def _settle_vanilla(options):
     return dataclasses.replace(
         options,
         distill_steps=steps,
-        distill_epochs=options.distill_epochs or _TOTAL_STEPS // steps,
+        distill_epochs=options.distill_epochs or -(-_TOTAL_STEPS // steps),
         networks=networks,
         decay_every=options.decay_every or max(1, options.iterations // 10),
     )

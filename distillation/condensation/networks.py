@@ -13,6 +13,7 @@ from transplant.modules.convnet import DEPTHS, WIDTH, build_convnet
 from transplant.training.runtime import seed_random_states
 
 NARROW, SMALL = 32, 28  # filters for examples that are small, and for images below how many pixels
+_SHORT = 128  # steps of a signal
 _RECURRENT = ("gru", "lstm")
 _MOMENTS = {"moving_mean": 0.0, "moving_variance": 1.0}
 
@@ -86,11 +87,14 @@ def default_arch(input_shape):
         input_shape: shape of one record.
 
     Returns:
-        "convnet3" for signals and for images of 28 pixels and more. Of smaller ones its third level would
-        normalise maps of a few pixels, whose gradients are noise: "convnet2", and below 14 pixels "convnet1".
+        "convnet3" for images of 28 pixels and more and for signals of 128 steps and more. Of smaller ones its
+        third level would normalise maps of a few positions, whose gradients are noise: "convnet2", and below half
+        of that "convnet1".
     """
-    side = min(input_shape[:2]) if len(input_shape) == 3 else SMALL
-    return "convnet3" if side >= SMALL else "convnet2" if side >= SMALL // 2 else "convnet1"
+    side, enough = (min(input_shape[:2]), SMALL) if len(input_shape) == 3 else (input_shape[0], _SHORT)
+    if side >= enough:
+        return "convnet3"
+    return "convnet2" if side >= enough // 2 else "convnet1"
 
 
 def default_width(arch, input_shape):
@@ -103,8 +107,9 @@ def default_width(arch, input_shape):
     Returns:
         The number, or None of another network.
     """
-    is_small = len(input_shape) == 2 or min(input_shape[:2]) < SMALL
-    return None if arch not in DEPTHS else NARROW if is_small else WIDTH
+    if arch not in DEPTHS:
+        return None
+    return NARROW if len(input_shape) == 2 or min(input_shape[:2]) < SMALL else WIDTH
 
 
 def default_scheme(arch):

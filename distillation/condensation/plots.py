@@ -78,7 +78,7 @@ def plot_examples(distilled, path, title):
 def plot_ecg(distilled, real, path, title):
     """Draw ECG examples on the usual paper, a row a class, with real records of the class beside them.
 
-    Of records longer than six seconds the last ones are shown.
+    Of records longer than six seconds the last ones are shown, of several leads the first.
 
     Args:
         distilled: `DistilledSet` in mV.
@@ -94,7 +94,8 @@ def plot_ecg(distilled, real, path, title):
     seconds = np.arange(samples) / rate
     end = np.ceil(samples / rate / SQUARE_S - 1e-9) * SQUARE_S
     most, most_real = _MOST_BEATS if end <= _LONGEST_BEAT_S else _MOST_STRIPS
-    of_class = [distilled.values()[distilled.y == label][:most, -samples:, 0] for label in range(n_classes)]
+    values = distilled.values()
+    of_class = [values[distilled.y == label][:most, -samples:, 0] for label in range(n_classes)]
     beside = []
     for label in range(n_classes):
         rows = np.flatnonzero(real.y == label)
@@ -121,8 +122,9 @@ def plot_ecg(distilled, real, path, title):
             axes.tick_params(labelsize=7)
             axes.set_title(kind, fontsize=9, color=colour)
         row[0].set_ylabel(f"{distilled.classes[label]} (mV)", fontsize=10)
+    lead = f"lead {distilled.leads[0]}; " if len(distilled.leads) > 1 else ""
     last = f"the last {_SHOWN_S:g} s; " if samples < distilled.x.shape[1] else ""
-    figure.supxlabel(f"s; {last}bold squares {SQUARE_S:g} s x {bold_mv:g} mV", fontsize=9)
+    figure.supxlabel(f"s; {lead}{last}bold squares {SQUARE_S:g} s x {bold_mv:g} mV", fontsize=9)
     return save_figure(figure, path)
 
 

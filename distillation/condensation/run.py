@@ -79,6 +79,10 @@ def distil(args, options, job, log=print):
     if not args.resume and (job / CHECKPOINT).exists():
         raise JobError(f"{job / CHECKPOINT}: a checkpoint of another run is there; choose another --job-dir")
     finished, history = restore_checkpoint(job, run.variables())
+    if finished > options.iterations:
+        raise JobError(
+            f"{job / CHECKPOINT}: {finished} iterations are done, of {options.iterations} that were asked for"
+        )
     if finished:
         log(f"going on after iteration {finished}")
 

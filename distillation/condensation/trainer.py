@@ -1,6 +1,7 @@
 """Distil a data set: `python -m distillation.condensation.trainer --method dc`."""
 
 import argparse
+import dataclasses
 import sys
 
 from distillation.condensation.architectures import DISTILLABLE
@@ -57,8 +58,8 @@ def build_parser():
         "--iterations",
         type=positive_int,
         metavar="N",
-        help=f"updates of the examples{_values('iterations')}; of dc and dsa fresh networks, as many as make 60 "
-        "matchings, 6 or more",
+        help=f"updates of the examples{_values('iterations')}; of dc and dsa networks, each matched --outer-loops "
+        "times: as many as make 60 matchings, 6 or more",
     )
     method.add_argument("--seed", type=seed, default=2024, help="of everything random but the split")
     add_method_flags(method)
@@ -68,7 +69,7 @@ def build_parser():
         choices=DISTILLABLE,
         metavar="NAME",
         help=f"network to distil for: {', '.join(DISTILLABLE)}; if not given, convnet3, of images below 28 pixels "
-        "convnet2, below 14 convnet1",
+        "convnet2, below 14 convnet1, and so of signals below 128 and 64 steps",
     )
     model.add_argument(
         "--width",
@@ -93,13 +94,13 @@ def add_method_flags(group):
     """Add the options of single methods, None where they are not given."""
     flags = {
         "real_batch": (positive_int, "N", "real examples in a step, of a class; of vanilla of all classes"),
-        "data_rate": (positive_float, "R", "learning rate of the examples; of dc and dsa for dense networks .01"),
+        "data_rate": (positive_float, "R", "learning rate of the examples; .01 of dc and dsa for multilayer perceptrons"),
         "data_momentum": (share, "M", "of the examples' gradient descent"),
         "network_rate": (positive_float, "R", "learning rate of the network between matchings"),
         "outer_loops": (positive_int, "N", "matchings in the life of a network; by --ipc: 1, 10 of 10, 50 of 50"),
         "inner_loops": (non_negative_int, "N", "epochs of the network between two; by --ipc: 1, 50 of 10, 10 of 50"),
         "distill_steps": (positive_int, "N", "gradient steps, each on examples of its own; up to 10, dividing --ipc"),
-        "distill_epochs": (positive_int, "N", "passes over them; as many as make 30 steps if not given"),
+        "distill_epochs": (positive_int, "N", "passes over them; as many as make 30 steps or a few more"),
         "networks": (positive_int, "N", "networks of an update"),
         "first_rate": (positive_float, "R", "learning rate that every step begins with"),
         "decay_every": (positive_int, "N", "iterations after which --data-rate is halved; a tenth of the run"),
@@ -122,7 +123,7 @@ def add_method_flags(group):
         "soft_labels": "learn labels too",
         "keep_range": "keep values within the range of the real ones",
         "augment": "augment real and synthetic examples alike",
-        "xla": "compile the steps with XLA: minutes at first, then faster on a GPU",
+        "xla": "compile what is differentiated twice with XLA: minutes at first, then faster on a GPU",
     }
     for name, text in switches.items():
         text += f" [{', '.join(_users(name))}{_values(name)}]"
@@ -180,6 +181,8 @@ def distil(args):
     from transplant.training.quiet_start import start_tensorflow
 
     options = method_options(args)
+    # What a default decides is recorded too, so that a job never goes on with another.
+    vars(args).update(dataclasses.asdict(options))
     if not args.train and not args.dataset:
         args.dataset = DEFAULT_DATASET
     if options.iterations:  # a coreset has none

@@ -170,10 +170,44 @@ def test_a_configuration_stands_below_what_is_given():
     assert (options.distill_steps, options.distill_epochs, options.first_rate, options.init) == (1, 1, 1e-3, "random")
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_every_configuration_is_one(name):
-    args = parse(["--config", name])
-    options = method_options(args)
-    assert options.ipc == 10 and options == settle_options(
-        args.method, {field: getattr(args, field) for field in options.__dataclass_fields__}
-    )
+def test_every_configuration_is_one():
+    names = ("method", "start", "distill_steps", "distill_epochs", "data_rate", "networks", "iterations")
+    found = {}
+    for name in CONFIGS:
+        args = parse(["--config", name])
+        options = method_options(args)
+        assert (args.dataset, args.arch, options.ipc) == ("mnist", "lenet", 10)
+        found[name] = tuple(getattr(args if field == "method" else options, field) for field in names)
+    assert found == {
+        "exp1": ("vanilla", "noise", 1, 1, 1e-3, 1, 10_000),
+        "exp1-fixed": ("vanilla", "noise", 10, 3, 0.01, 1, 5_000),
+        "exp2": ("vanilla", "noise", 1, 1, 1e-3, 16, 10_000),
+        "exp2-fixed": ("vanilla", "noise", 10, 3, 0.01, 1, 2_000),
+        "exp3": ("vanilla", "real", 1, 1, 1e-3, 16, 31_000),
+        "exp3-fixed": ("vanilla", "real", 10, 3, 0.01, 1, 2_000),
+        "exp4": ("dc", "noise", None, None, 0.01, 1, 1_000),
+        "exp4-fixed": ("dc", "noise", None, None, 0.1, 1, 1_000),
+    }
+
+
+def test_vanilla_takes_thirty_steps_or_a_few_more():
+    for ipc in (*range(1, 11), 20, 50):
+        options = settle_options("vanilla", {"ipc": ipc})
+        total = options.distill_steps * options.distill_epochs
+        assert ipc % options.distill_steps == 0 and 30 <= total < 30 + options.distill_steps
+    assert settle_options("vanilla", {"ipc": 50, "distill_steps": 50}).distill_epochs == 1
+
+
+def test_gradient_matching_begins_with_real_examples_and_sixty_matchings():
+    found = {ipc: settle_options("dc", {"ipc": ipc}) for ipc in (1, 10, 50)}
+    assert {ipc: (o.iterations, o.outer_loops, o.inner_loops, o.start) for ipc, o in found.items()} == {
+        1: (60, 1, 1, "real"), 10: (6, 10, 50, "real"), 50: (6, 50, 10, "real"),
+    }  # fmt: skip
+
+
+def test_a_job_never_goes_on_with_another_default(tmp_path, capsys, monkeypatch):
+    job = tmp_path / "job"
+    assert run(job, "--method", "dm", *SMALL) == 0
+    monkeypatch.setitem(METHODS["dm"].defaults, "data_rate", 2.0)
+    assert run(job, "--method", "dm", *SMALL, "--resume") == 2
+    assert "data_rate" in capsys.readouterr().err.replace("-", "_")

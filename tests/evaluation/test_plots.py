@@ -73,6 +73,7 @@ def test_frame_has_ecg_paper_and_all_beats(tmp_path):
     assert len(figure.axes) == 3  # 16.4 s in strips of at most 6 s
     assert all(axes.get_ylabel() == "II (mV)" for axes in figure.axes)
     assert figure.axes[-1].get_xlabel().startswith("Time (s)")
+    assert figure.axes[1].get_xticks().tolist() == [6, 7, 8, 9, 10, 11]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["normal beat (16)", "pvc beat (4)"]
     marks = [line.get_xdata()[0] for axes in figure.axes for line in axes.lines if line.get_marker() in ("o", "v")]
@@ -131,4 +132,4 @@ def test_bold_squares_of_a_huge_artefact_are_fewer():
     axes = new_figure(3, 3).subplots()
     assert draw_ecg_paper(axes, 0, 1, -1, 1) == 0.5
     assert draw_ecg_paper(axes, 0, 1, -20, 20) == 2.5
-    assert axes.get_xlim() == (0, 1)
+    assert axes.get_xlim() == (0, 1) and axes.get_ylim() == (-20, 20)

@@ -28,7 +28,7 @@ def voltage_limits(signal, for_marks=False):
 
 
 def draw_ecg_paper(axes, start, end, low, high):
-    """Draw the squares between two times (s) and voltages (mV), and limit the time axis to them.
+    """Draw the squares between two times (s) and voltages (mV), and limit the axes to them.
 
     Returns:
         The height of the bold squares in mV: .5, or a multiple of it where the voltages span more than eight.
@@ -43,4 +43,5 @@ def draw_ecg_paper(axes, start, end, low, high):
         axes.vlines(columns, low, high, color=colour, linewidth=width, zorder=0)
         axes.hlines(lines, start, end, color=colour, linewidth=width, zorder=0)
     axes.set_xlim(start, end)
+    axes.set_ylim(low, high)
     return bold_mv

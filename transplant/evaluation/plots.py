@@ -158,6 +158,8 @@ def plot_frame(signal_mv, sampling_rate_hz, beat_positions, beat_names, path, ti
         strip, lead = divmod(row, signal.shape[1])
         start, end = strip * strip_s, (strip + 1) * strip_s
         bold_mv = draw_ecg_paper(axes, start, end, low, high)
+        axes.set_xticks(np.arange(math.ceil(start - 1e-9), end + 1e-9))
+        axes.tick_params(labelsize=10)
         shown = (seconds >= start) & (seconds <= end)
         axes.plot(seconds[shown], signal[shown, lead], color=BLACK, linewidth=1.0)
         for position, name in inside:

@@ -43,7 +43,7 @@ def build_convnet(arch, input_shape, seed=None, width=WIDTH, name="backbone"):
         (None, 2048)
     """
     if arch not in DEPTHS:
-        raise OptionError(f"arch is {', '.join(DEPTHS)}. Received: {arch}")
+        raise OptionError(f"arch is {', '.join(DEPTHS)}. Received: arch={arch}")
     is_image = len(input_shape) == 3
     convolution, pooling = (
         (keras.layers.Conv2D, keras.layers.AveragePooling2D)
