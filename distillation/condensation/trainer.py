@@ -94,7 +94,7 @@ def add_method_flags(group):
     """Add the options of single methods, None where they are not given."""
     flags = {
         "real_batch": (positive_int, "N", "real examples in a step, of a class; of vanilla of all classes"),
-        "data_rate": (positive_float, "R", "learning rate of the examples; .01 of dc and dsa for multilayer perceptrons"),
+        "data_rate": (positive_float, "R", "learning rate of the examples; .01 of dc and dsa for --arch mlp..."),
         "data_momentum": (share, "M", "of the examples' gradient descent"),
         "network_rate": (positive_float, "R", "learning rate of the network between matchings"),
         "outer_loops": (positive_int, "N", "matchings in the life of a network; by --ipc: 1, 10 of 10, 50 of 50"),
