@@ -1,5 +1,7 @@
 """What the matching methods share: class by class, synthetic examples are moved towards what real ones do."""
 
+import abc
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -10,7 +12,7 @@ from distillation.condensation.siamese_augmentation import NO_AUGMENTATION
 from distillation.condensation.streams import BATCH, WEIGHTS, stream
 
 
-class ClassMatching:
+class ClassMatching(abc.ABC):
     """A method that compares a batch of real examples of each class with all its synthetic ones.
 
     A subclass says what is compared, in `of_real` and `distance`, and when, in `step`.
@@ -33,13 +35,13 @@ class ClassMatching:
         # One small graph that serves every class: the fastest form on a CPU, and traced once.
         self.class_gradients = tf.function(self._differentiate, reduce_retracing=True, jit_compile=options.xla)
 
+    @abc.abstractmethod
     def of_real(self, batch, label):
         """Return what is known of real examples (n, *shape) of a class, of which nothing is differentiated."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def distance(self, of_real, x, targets):
         """Return how far synthetic examples with label probabilities are from it, a scalar tensor."""
-        raise NotImplementedError
 
     def begin(self, iteration):
         """Give the network the fresh weights of an iteration; return the generator of its batches."""

@@ -67,7 +67,7 @@ def build_judge(arch, input_shape, n_classes, width=None):
     Raises:
         OptionError: as `build_network`.
     """
-    if arch not in JUDGES or registry.get_architecture(arch).is_plain:
+    if arch in DISTILLABLE or arch not in JUDGES:
         return build_network(arch, input_shape, n_classes, width)
     registry.check_fit(arch, input_shape)
     model = build_classifier(arch, n_classes, input_length=input_shape[0], leads=input_shape[-1], seed=0)
