@@ -70,59 +70,86 @@ def evaluate(args):
     from transplant.training.quiet_start import start_tensorflow
 
     start_tensorflow()
-    import numpy as np
-
-    from distillation.condensation.comparison import Comparison, summarise, table
+    from distillation.condensation.comparison import Comparison
     from distillation.condensation.distilled_set import DistilledSet
     from distillation.condensation.problem import load_problem
-    from transplant.atomic import atomic_path
-    from transplant.evaluation.report import write_metrics
-    from transplant.modules.convnet import DEPTHS
-    from transplant.training.balance import balanced_subset
 
     path = pathlib.Path(args.distilled)
     distilled = DistilledSet.load(path)
-    folder = path if path.is_dir() else path.parent
+    archs = _archs(args, distilled)
     problem = load_problem(_data_options(args, distilled), normalization=distilled.normalization)
+    warnings = _check_data(path, distilled, problem, args.balanced)
+    origin = distilled.provenance
+    print(f"{path}: {len(distilled)} examples, {origin['method']} of {origin['dataset']} for {origin['arch']}")
+    comparison = Comparison(distilled, problem, args.networks, args.seed, args.epochs, args.augment)
+    rows = _rows(args, comparison, distilled, archs)
+    summaries = _summaries(args, rows, problem, distilled.classes)
+    _report(args, path, distilled, problem, comparison, summaries, warnings)
+    return summaries
+
+
+def _archs(args, distilled):
+    """Return the names of the networks to train."""
+    from transplant.modules.convnet import DEPTHS
+
+    archs = args.arch or list(dict.fromkeys([distilled.provenance["arch"], "mlp3"]))
+    if args.width and not DEPTHS.keys() & set(archs):
+        raise OptionError(f"--width is for {', '.join(DEPTHS)}. Received: {', '.join(archs)}; leave it out")
+    return archs
+
+
+def _check_data(path, distilled, problem, balanced):
+    """Return what a reader of the report must know of the real data, a line each."""
     if problem.train.input_shape != distilled.input_shape or problem.train.classes != distilled.classes:
         raise DataError(
             f"{path}: the examples and the real records are of one kind. Received: {distilled.input_shape} of "
             f"{len(distilled.classes)} classes, and {problem.train.input_shape} of {len(problem.train.classes)}; give "
             "the data it was distilled from"
         )
-    warnings = []
-    if distilled.provenance["fingerprints"]["train"] != problem.train.fingerprint():
-        warnings.append(
-            "these are not the very records that the set was distilled from: the test may hold some of those"
-        )
-        print(warnings[0])
-    print(
-        f"{path}: {len(distilled)} examples, {distilled.provenance['method']} of {distilled.provenance['dataset']} for "
-        f"{distilled.provenance['arch']}"
-    )
-    own = distilled.provenance["arch"]
-    archs = args.arch or list(dict.fromkeys([own, "mlp3"]))
-    if args.width and not DEPTHS.keys() & set(archs):
-        raise OptionError(f"--width is for {', '.join(DEPTHS)}. Received: {', '.join(archs)}; leave it out")
-    own_width = distilled.provenance["width"] if own in DEPTHS else None
-    width = args.width or own_width
     absent = [name for name, count in problem.test.counts().items() if not count]
-    if args.balanced and absent:
+    if balanced and absent:
         raise DataError(f"a balanced test set has every class. Received: none of {', '.join(absent)}; leave it out")
-    comparison = Comparison(distilled, problem, args.networks, args.seed, args.epochs, args.augment)
-    rows = []
-    if distilled.is_ordered:
-        rows.append(comparison.own_steps_row(own, own_width))
+    if distilled.provenance["fingerprints"]["train"] == problem.train.fingerprint():
+        return []
+    warnings = ["these are not the very records that the set was distilled from: the test may hold some of those"]
+    print(warnings[0])
+    return warnings
+
+
+def _rows(args, comparison, distilled, archs):
+    """Train everything that is asked for; return the `Row`s."""
+    from transplant.modules.convnet import DEPTHS
+
+    own = distilled.provenance["arch"]
+    own_width = distilled.provenance["width"] if own in DEPTHS else None
+    rows = [comparison.own_steps_row(own, own_width)] if distilled.is_ordered else []
     for arch in archs:
-        rows += comparison.network_rows(arch, width if arch in DEPTHS else None, args.whole)
+        rows += comparison.network_rows(arch, (args.width or own_width) if arch in DEPTHS else None, args.whole)
     for name in args.classifiers:
         if name != NONE:
             rows += comparison.classifier_rows(name, args.whole)
+    return rows
+
+
+def _summaries(args, rows, problem, classes):
+    """Return dict title -> summary, of the test set as it is and, where asked for, balanced."""
+    from distillation.condensation.comparison import summarise
+    from transplant.training.balance import balanced_subset
+
     y, groups = problem.test.y, problem.test.group_ids
     summaries = {"natural test set": summarise(rows, y, groups)}
     if args.balanced:
-        summaries["balanced test set"] = summarise(rows, y, groups, balanced_subset(y, args.seed, distilled.classes))
-    lines = [f"{len(distilled)} examples against {len(problem.train):,}; {len(y):,} test records"]
+        summaries["balanced test set"] = summarise(rows, y, groups, balanced_subset(y, args.seed, classes))
+    return summaries
+
+
+def _report(args, path, distilled, problem, comparison, summaries, warnings):
+    """Print the tables, and write them as evaluation.md and evaluation.json."""
+    from distillation.condensation.comparison import table
+    from transplant.atomic import atomic_path
+    from transplant.evaluation.report import write_metrics
+
+    lines = [f"{len(distilled)} examples against {len(problem.train):,}; {len(problem.test):,} test records"]
     for title, summary in summaries.items():
         lines += ["", title, table(summary, len(distilled.classes))]
     lines += ["", "mean +- standard deviation over fresh networks; above random: 95% interval over test records"]
@@ -131,7 +158,7 @@ def evaluate(args):
         lines += [f"on the whole set {comparison.whole_epochs} epochs"]
     lines += warnings
     print("\n".join(lines))
-    counts = np.bincount(y, minlength=len(distilled.classes))
+    folder = path if path.is_dir() else path.parent
     write_metrics(
         folder / "evaluation.json",
         {
@@ -140,14 +167,13 @@ def evaluate(args):
             "options": vars(args),
             "recipe": str(comparison.recipe),
             "warnings": warnings,
-            "test": dict(zip(distilled.classes, counts.tolist())),
+            "test": problem.test.counts(),
             "summaries": summaries,
         },
     )
     with atomic_path(folder / "evaluation.md") as temporary:
         temporary.write_text("```\n" + "\n".join(lines) + "\n```\n", encoding="utf-8")
     print(f"wrote {folder / 'evaluation.json'} and evaluation.md")
-    return summaries
 
 
 def _data_options(args, distilled):

@@ -56,7 +56,7 @@ def test_it_trains_on_spectrograms(task, small_store, tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "options"),
-    [(task, []) for task in task_names()] + [(task, EVERYTHING) for task in QUICK],
+    [(task, EVERYTHING if task in QUICK else []) for task in task_names()],
 )
 def test_a_run_that_was_interrupted_ends_with_the_same_numbers(task, options, small_store, tmp_path, monkeypatch):
     assert run(small_store, task, tmp_path / "whole", "--epochs", "3", *options) == 0

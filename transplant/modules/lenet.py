@@ -12,8 +12,8 @@ FILTERS, KERNEL, POOL, UNITS = (6, 16), 5, 2, (120, 84)
 def build_lenet(arch, input_shape, seed=None, name="backbone"):
     """Build the layers before the head of LeNet-5 with ReLU.
 
-    Convolutions of 6 ("same") and 16 filters ("valid"), kernel 5, each with ReLU and the maximum of
-    blocks of 2; then dense 120 and 84 with ReLU.
+    Convolutions of 6 ("same") and 16 filters ("valid"), kernel 5, each with the maximum of blocks
+    of 2 and ReLU; then dense 120 and 84 with ReLU.
 
     Args:
         arch: "lenet".
@@ -40,11 +40,11 @@ def build_lenet(arch, input_shape, seed=None, name="backbone"):
     for number, (filters, padding) in enumerate(zip(FILTERS, ("same", "valid")), start=1):
         conv_name = f"stage1_conv{number}"
         initializer = keras.initializers.GlorotNormal(seed=layer_seed(seed, conv_name))
-        x = keras.layers.Conv2D(
-            filters, KERNEL, padding=padding, activation="relu", kernel_initializer=initializer, name=conv_name
-        )(x)
-        # Twice differentiable as long as XLA does not compile it; see `BlockMaxPooling`.
+        x = keras.layers.Conv2D(filters, KERNEL, padding=padding, kernel_initializer=initializer, name=conv_name)(x)
+        # Twice differentiable as long as XLA does not compile it; see `BlockMaxPooling`. A maximum and ReLU
+        # commute, gradients too, and a quarter of the values is left to ReLU.
         x = keras.layers.MaxPooling2D(POOL, name=f"pool{number}")(x)
+        x = keras.layers.ReLU(name=f"relu{number}")(x)
     x = flatten()(x)
     for number, width in enumerate(UNITS, start=1):
         dtype = full_precision() if number == len(UNITS) else None
