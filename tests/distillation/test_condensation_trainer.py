@@ -1,6 +1,9 @@
 """The two commands: every method on the embedded data, exact resume, judging a file alone, one-line errors."""
 
+import contextlib
+import io
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -17,30 +20,54 @@ from transplant.training.splits import stratified_split
 SMALL = ["--arch", "mlp3", "--iterations", "4", "--look-every", "2"]
 
 
-@pytest.fixture(autouse=True)
-def few_epochs(monkeypatch):
-    monkeypatch.setattr("distillation.condensation.run.LOOK_EPOCHS", 20)
+@pytest.fixture(autouse=True, scope="module")
+def few_epochs():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("distillation.condensation.run.LOOK_EPOCHS", 20)
+        yield
 
 
 def run(job, *options):
     return trainer.main(["--job-dir", str(job), *options])
 
 
+def options_of(method):
+    """Return the options of a method's small run on the digits, two examples a class."""
+    few_steps = ["--distill-epochs", "3"] if method == "vanilla" else []
+    learned = [] if METHODS[method].is_coreset else [*SMALL, *few_steps]
+    return ["--method", method, "--ipc", "2", *learned]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A function from a method's name to its job, which is run once, and what it printed."""
+    jobs = {}
+
+    def of(method):
+        if method not in jobs:
+            job, printed = tmp_path_factory.mktemp(method) / "job", io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                assert run(job, *options_of(method)) == 0
+            jobs[method] = job, printed.getvalue()
+        return jobs[method]
+
+    return of
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_leaves_its_examples(method, tmp_path, capsys):
-    learned = [] if METHODS[method].is_coreset else SMALL
-    assert run(tmp_path / "job", "--method", method, "--ipc", "2", *learned) == 0
-    found = DistilledSet.load(tmp_path / "job")
+def test_every_method_leaves_its_examples(method, finished):
+    job, printed = finished(method)
+    found = DistilledSet.load(job)
     assert found.x.shape == (20, 8, 8, 1) and np.bincount(found.y).tolist() == [2] * 10
     assert found.is_ordered == (method == "vanilla")
     assert found.provenance["method"] == method and found.provenance["dataset"] == "digits"
-    files = {path.name for path in (tmp_path / "job").iterdir()}
+    files = {path.name for path in job.iterdir()}
     assert {"examples.png", "values.png", "config.json"} <= files
-    if learned:
-        history = pd.read_csv(tmp_path / "job" / "history.csv")
+    if not METHODS[method].is_coreset:
+        history = pd.read_csv(job / "history.csv")
         assert history["iteration"].tolist() == [1, 2, 3, 4] and np.isfinite(history["loss"]).all()
         assert history["val_score"].notna().tolist() == [False, True, False, True]
-        assert "iteration 4/4" in capsys.readouterr().out and "learning_curves.png" in files
+        assert "iteration 4/4" in printed and "learning_curves.png" in files
 
 
 def test_real_examples_of_a_coreset_are_real(tmp_path):
@@ -53,9 +80,8 @@ def test_real_examples_of_a_coreset_are_real(tmp_path):
 @pytest.mark.parametrize(
     "method", ["vanilla", pytest.param("dsa", marks=pytest.mark.slow), pytest.param("dm", marks=pytest.mark.slow)]
 )
-def test_a_run_that_was_interrupted_ends_with_the_same_numbers(method, tmp_path, monkeypatch):
-    options = ["--method", method, *SMALL]
-    assert run(tmp_path / "whole", *options) == 0
+def test_a_run_that_was_interrupted_ends_with_the_same_numbers(method, finished, tmp_path, monkeypatch):
+    options, (job, _) = options_of(method), finished(method)
     from distillation.condensation import run as run_module
 
     save = run_module.save_checkpoint
@@ -69,26 +95,25 @@ def test_a_run_that_was_interrupted_ends_with_the_same_numbers(method, tmp_path,
         assert run(tmp_path / "parts", *options) == 130
     assert not (tmp_path / "parts" / "distilled.npz").exists()
     assert run(tmp_path / "parts", *options, "--resume") == 0
-    whole, parts = (DistilledSet.load(tmp_path / name) for name in ("whole", "parts"))
+    whole, parts = DistilledSet.load(job), DistilledSet.load(tmp_path / "parts")
     assert np.array_equal(whole.x, parts.x) and np.array_equal(whole.rates, parts.rates)
-    histories = [pd.read_csv(tmp_path / name / "history.csv") for name in ("whole", "parts")]
+    histories = [pd.read_csv(folder / "history.csv") for folder in (job, tmp_path / "parts")]
     pd.testing.assert_frame_equal(*histories, check_exact=True)
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path, capsys):
-    job = tmp_path / "job"
-    assert run(job, "--method", "dm", *SMALL) == 0
+def test_a_damaged_checkpoint_is_named(finished, tmp_path, capsys):
+    job = shutil.copytree(finished("dm")[0], tmp_path / "job")
     whole = (job / "checkpoint.npz").read_bytes()
     (job / "checkpoint.npz").write_bytes(whole[: len(whole) // 2])
-    assert run(job, "--method", "dm", *SMALL, "--resume") == 2
+    assert run(job, *options_of("dm"), "--resume") == 2
     assert "checkpoint.npz: damaged checkpoint" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_a_file_is_judged_alone(tmp_path, capsys, monkeypatch):
+def test_a_file_is_judged_alone(finished, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("distillation.condensation.comparison._FEWEST_WHOLE_UPDATES", 100)
-    assert run(tmp_path / "job", "--method", "vanilla", *SMALL) == 0
-    capsys.readouterr()
+    (tmp_path / "job").mkdir()
+    shutil.copy(finished("vanilla")[0] / "distilled.npz", tmp_path / "job")
     options = ["--networks", "2", "--epochs", "20", "--arch", "mlp3", "--balanced", "--augment"]
     assert evaluate.main(["--distilled", str(tmp_path / "job" / "distilled.npz"), *options]) == 0
     printed = capsys.readouterr().out
@@ -205,9 +230,8 @@ def test_gradient_matching_begins_with_real_examples_and_sixty_matchings():
     }  # fmt: skip
 
 
-def test_a_job_never_goes_on_with_another_default(tmp_path, capsys, monkeypatch):
-    job = tmp_path / "job"
-    assert run(job, "--method", "dm", *SMALL) == 0
+def test_a_job_never_goes_on_with_another_default(finished, tmp_path, capsys, monkeypatch):
+    job = shutil.copytree(finished("dm")[0], tmp_path / "job")
     monkeypatch.setitem(METHODS["dm"].defaults, "data_rate", 2.0)
-    assert run(job, "--method", "dm", *SMALL, "--resume") == 2
+    assert run(job, *options_of("dm"), "--resume") == 2
     assert "data_rate" in capsys.readouterr().err.replace("-", "_")
