@@ -97,11 +97,11 @@ class Comparison:
             rows.append(Row(arch, WHOLE, self._networks(model, lambda number: self._whole(), recipe)))
         return rows
 
-    def own_steps_row(self, arch, width):
+    def own_steps_row(self):
         """Return the `Row` of a vanilla set's own steps and rates in its own network."""
-        options = self._distilled.provenance["options"]
-        shape = self._distilled.input_shape
-        model = build_network(arch, shape, len(self._distilled.classes), width)
+        origin = self._distilled.provenance
+        arch, options = origin["arch"], origin["options"]
+        model = build_network(arch, self._distilled.input_shape, len(self._distilled.classes), origin["width"])
         fixed = options["init"] == "fixed"
         found = []
         for number in range(1 if fixed else self._n_networks):

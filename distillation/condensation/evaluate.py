@@ -76,26 +76,28 @@ def evaluate(args):
 
     path = pathlib.Path(args.distilled)
     distilled = DistilledSet.load(path)
-    archs = _archs(args, distilled)
+    widths = _widths(args, distilled)
     problem = load_problem(_data_options(args, distilled), normalization=distilled.normalization)
     warnings = _check_data(path, distilled, problem, args.balanced)
     origin = distilled.provenance
     print(f"{path}: {len(distilled)} examples, {origin['method']} of {origin['dataset']} for {origin['arch']}")
     comparison = Comparison(distilled, problem, args.networks, args.seed, args.epochs, args.augment)
-    rows = _rows(args, comparison, distilled, archs)
+    rows = _rows(args, comparison, distilled.is_ordered, widths)
     summaries = _summaries(args, rows, problem, distilled.classes)
     _report(args, path, distilled, problem, comparison, summaries, warnings)
     return summaries
 
 
-def _archs(args, distilled):
-    """Return the names of the networks to train."""
+def _widths(args, distilled):
+    """Return dict name -> filters, None but of ConvNets, of the networks to train."""
     from transplant.modules.convnet import DEPTHS
 
-    archs = args.arch or list(dict.fromkeys([distilled.provenance["arch"], "mlp3"]))
+    own = distilled.provenance["arch"]
+    archs = args.arch or list(dict.fromkeys([own, "mlp3"]))
     if args.width and not DEPTHS.keys() & set(archs):
         raise OptionError(f"--width is for {', '.join(DEPTHS)}. Received: {', '.join(archs)}; leave it out")
-    return archs
+    width = args.width or (distilled.provenance["width"] if own in DEPTHS else None)
+    return {arch: width if arch in DEPTHS else None for arch in archs}
 
 
 def _check_data(path, distilled, problem, balanced):
@@ -116,15 +118,11 @@ def _check_data(path, distilled, problem, balanced):
     return warnings
 
 
-def _rows(args, comparison, distilled, archs):
+def _rows(args, comparison, is_ordered, widths):
     """Train everything that is asked for; return the `Row`s."""
-    from transplant.modules.convnet import DEPTHS
-
-    own = distilled.provenance["arch"]
-    own_width = distilled.provenance["width"] if own in DEPTHS else None
-    rows = [comparison.own_steps_row(own, own_width)] if distilled.is_ordered else []
-    for arch in archs:
-        rows += comparison.network_rows(arch, (args.width or own_width) if arch in DEPTHS else None, args.whole)
+    rows = [comparison.own_steps_row()] if is_ordered else []
+    for arch, width in widths.items():
+        rows += comparison.network_rows(arch, width, args.whole)
     for name in args.classifiers:
         if name != NONE:
             rows += comparison.classifier_rows(name, args.whole)
