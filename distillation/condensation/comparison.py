@@ -12,6 +12,7 @@ from distillation.condensation.evaluation import (
     TrainingRecipe,
     choosing_examples,
     follow_steps,
+    main_measure,
     predict,
 )
 from distillation.condensation.network_training import BATCH
@@ -58,11 +59,13 @@ class Comparison:
         log: function that takes a line.
 
     Attributes:
+        distilled, problem: as given.
         recipe: `TrainingRecipe` of networks on a small set.
     """
 
     def __init__(self, distilled, problem, n_networks, seed, epochs=None, augment=None, log=print):
-        self._distilled, self._problem, self._seed, self._log = distilled, problem, seed, log
+        self.distilled, self.problem = distilled, problem
+        self._seed, self._log = seed, log
         self._n_networks = n_networks
         if distilled.provenance["options"].get("augment") if augment is None else augment:
             self.recipe = TrainingRecipe(epochs or 1000, augmentation=SiameseAugmentation.of(distilled))
@@ -85,7 +88,7 @@ class Comparison:
             width: of a ConvNet. Defaults to None: its own for such examples.
             with_whole: whether networks are trained on the whole set too. Defaults to True.
         """
-        shape, n_classes = self._distilled.input_shape, len(self._distilled.classes)
+        shape, n_classes = self.distilled.input_shape, len(self.distilled.classes)
         model = build_judge(arch, shape, n_classes, width)
         rows = [
             Row(arch, DISTILLED, self._networks(model, lambda number: self._own())),
@@ -99,14 +102,14 @@ class Comparison:
 
     def own_steps_row(self):
         """Return the `Row` of a vanilla set's own steps and rates in its own network."""
-        origin = self._distilled.provenance
+        origin = self.distilled.provenance
         arch, options = origin["arch"], origin["options"]
-        model = build_network(arch, self._distilled.input_shape, len(self._distilled.classes), origin["width"])
+        model = build_network(arch, self.distilled.input_shape, len(self.distilled.classes), origin["width"])
         fixed = options["init"] == "fixed"
         found = []
         for number in range(1 if fixed else self._n_networks):
             seed = stream(options["seed"], WEIGHTS) if fixed else stream(self._seed, OWN_STEPS, number)
-            follow_steps(model, self._distilled, seed, options["scheme"])
+            follow_steps(model, self.distilled, seed, options["scheme"])
             found.append(predict(model, self._test.x))
         self._log(f"{arch}, {BY_OWN_STEPS}: {len(found)} network{'s' if len(found) > 1 else ''}")
         return Row(arch, DISTILLED, found, BY_OWN_STEPS)
@@ -114,7 +117,7 @@ class Comparison:
     @property
     def whole_epochs(self):
         """Epochs on the whole set: as many updates as on the small set, and no fewer than a thousand."""
-        updates = max(_FEWEST_WHOLE_UPDATES, self.recipe.epochs * -(-len(self._distilled) // BATCH))
+        updates = max(_FEWEST_WHOLE_UPDATES, self.recipe.epochs * -(-len(self.distilled) // BATCH))
         return max(1, round(updates / -(-len(self._real.y) // BATCH)))
 
     def classifier_rows(self, name, with_whole=True):
@@ -143,7 +146,7 @@ class Comparison:
         return found
 
     def _own(self):
-        return self._distilled.x, self._distilled.targets
+        return self.distilled.x, self.distilled.targets
 
     def _random(self, number):
         rows = choose_coreset("random", self._real, self._per_class, self._seed + _SEEDS_APART * (number + 1))
@@ -161,7 +164,7 @@ class Comparison:
         for number in range(self._n_networks):
             x, targets = examples_of(number)
             found.append(evaluator.probabilities(x, targets, self._test.x, number))
-        name = DISTILLED if x is self._distilled.x else "real"
+        name = DISTILLED if x is self.distilled.x else "real"
         self._log(f"{model.name}: {self._n_networks} networks on {len(x):,} {name} examples")
         return found
 
@@ -204,8 +207,8 @@ def summarise(rows, y, groups, test_rows=None):
 def table(summary, n_classes):
     """Return the summary as lines of text in columns."""
     names = {"accuracy": "accuracy", "macro_f1": "macro-F1", "roc_auc": "AUROC", "pr_auc": "AUPRC"}
-    main = "roc_auc" if n_classes == 2 else "accuracy"
-    lines = [["", "trained on", "networks", *names.values(), f"{names[main]} above random"]]
+    main, name_of_main = main_measure(n_classes)
+    lines = [["", "trained on", "networks", *names.values(), f"{name_of_main} above random"]]
     for entry in summary:
         cells = []
         for name in names:

@@ -5,7 +5,7 @@ import sys
 
 from distillation.condensation.architectures import JUDGES
 from distillation.condensation.classifiers import CLASSIFIERS
-from distillation.condensation.trainer import add_data_flags
+from distillation.condensation.data_options import add_data_flags
 from transplant.errors import DataError, OptionError
 from transplant.training.command_line import make_parser, positive_int, run, seed
 
@@ -84,7 +84,7 @@ def evaluate(args):
     comparison = Comparison(distilled, problem, args.networks, args.seed, args.epochs, args.augment)
     rows = _rows(args, comparison, distilled.is_ordered, widths)
     summaries = _summaries(args, rows, problem, distilled.classes)
-    _report(args, path, distilled, problem, comparison, summaries, warnings)
+    _report(args, path, comparison, summaries, warnings)
     return summaries
 
 
@@ -141,16 +141,18 @@ def _summaries(args, rows, problem, classes):
     return summaries
 
 
-def _report(args, path, distilled, problem, comparison, summaries, warnings):
+def _report(args, path, comparison, summaries, warnings):
     """Print the tables, and write them as evaluation.md and evaluation.json."""
     from distillation.condensation.comparison import table
     from transplant.atomic import atomic_path
     from transplant.evaluation.report import write_metrics
 
+    distilled, problem = comparison.distilled, comparison.problem
     lines = [f"{len(distilled)} examples against {len(problem.train):,}; {len(problem.test):,} test records"]
     for title, summary in summaries.items():
         lines += ["", title, table(summary, len(distilled.classes))]
-    lines += ["", "mean +- standard deviation over fresh networks; above random: 95% interval over test records"]
+    lines += ["", "mean +- standard deviation over fresh networks"]
+    lines += ["above random: 95% interval, over test records and over networks with their random sets"]
     lines += [f"networks: {comparison.recipe}"]
     if args.whole:
         lines += [f"on the whole set {comparison.whole_epochs} epochs"]

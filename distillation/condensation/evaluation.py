@@ -78,6 +78,11 @@ def _forward(model, x):
     return model(tf.convert_to_tensor(x, tf.float32), training=False)
 
 
+def main_measure(n_classes):
+    """Return (key, name) of what sets are chosen and judged by: AUROC of two classes, macro-F1 of more."""
+    return ("roc_auc", "AUROC") if n_classes == 2 else ("macro_f1", "macro-F1")
+
+
 def score(y, probabilities):
     """Return what validation chooses by: AUROC of two classes, macro-F1 of more; a loss breaks ties."""
     n_classes = probabilities.shape[1]

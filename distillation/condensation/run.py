@@ -6,25 +6,19 @@ import importlib
 import numpy as np
 import pandas as pd
 
+from distillation.condensation.advice import advice
 from distillation.condensation.checkpoint import CHECKPOINT, restore_checkpoint, save_checkpoint
 from distillation.condensation.coresets import choose_coreset
+from distillation.condensation.data_options import data_options
 from distillation.condensation.distilled_set import DistilledSet
-from distillation.condensation.evaluation import (
-    Evaluator,
-    TrainingRecipe,
-    choosing_examples,
-    follow_steps,
-    predict,
-    score,
-)
 from distillation.condensation.icu_table import write_table
 from distillation.condensation.methods import get_method
 from distillation.condensation.networks import build_network, default_arch, default_scheme, default_width
 from distillation.condensation.plots import draw_distillation
 from distillation.condensation.problem import load_problem
 from distillation.condensation.siamese_augmentation import NO_AUGMENTATION, SiameseAugmentation
-from distillation.condensation.streams import LOOK, WEIGHTS, stream
 from distillation.condensation.synthetic_set import SyntheticSet, check_numbers
+from distillation.condensation.validation_look import ValidationLook
 from transplant.atomic import atomic_path
 from transplant.errors import JobError
 from transplant.training.description import collect_versions
@@ -32,7 +26,7 @@ from transplant.training.progress import Progress
 from transplant.training.runtime import seed_everything
 
 DISTILLED, TABLE = "distilled.npz", "distilled.csv"
-LOOK_EPOCHS = 100
+_VANILLA = "vanilla"
 
 
 def distil(args, options, job, log=print):
@@ -48,106 +42,88 @@ def distil(args, options, job, log=print):
         The `DistilledSet`.
     """
     seed_everything(options.seed)
-    method = get_method(args.method)
-    problem = load_problem(args, log)
-    real = problem.real()
-    arch = args.arch or default_arch(problem.train.input_shape)
-    width = args.width or default_width(arch, problem.train.input_shape)
+    method, problem = get_method(args.method), load_problem(args, log)
+    shape, real = problem.train.input_shape, problem.real()
+    arch = args.arch or default_arch(shape)
+    width = args.width or default_width(arch, shape)
+    if not method.is_coreset:
+        options = dataclasses.replace(options, scheme=options.scheme or default_scheme(arch))
     provenance = _provenance(args, options, problem, arch, width)
     if method.is_coreset:
         rows = choose_coreset(method.name, real, options.ipc, options.seed)
-        distilled = _distilled(problem, real.x[rows], real.y[rows], None, provenance)
-        _save(distilled, job)
-        draw_distillation(job, distilled, problem, pd.DataFrame())
-        log(f"{job / DISTILLED}: {len(distilled)} real examples")
-        return distilled
+        distilled, history = _distilled(problem, provenance, real.x[rows], real.y[rows]), []
+    else:
+        model = build_network(arch, shape, real.n_classes, width, options.xla)
+        distilled, history = _learn(args, options, problem, model, provenance, job, log)
+    _leave_course(job, distilled, problem, history)
+    _save(distilled, job)
+    log(f"wrote {job / DISTILLED}: {len(distilled)} examples, {options.ipc} a class")
+    for line in [] if method.is_coreset else advice(distilled.x, problem.inputs("train"), history):
+        log(line)
+    return distilled
 
-    model = build_network(arch, problem.train.input_shape, real.n_classes, width, options.xla)
-    options = dataclasses.replace(options, scheme=options.scheme or default_scheme(arch))
-    provenance["options"]["scheme"] = options.scheme
-    is_vanilla = method.name == "vanilla"
+
+def _learn(args, options, problem, model, provenance, job, log):
+    """Run a method that learns examples, from the job's checkpoint where there is one; return them and the history."""
+    run, current, augmentation = _begin(options, problem, model, provenance)
+    if not args.resume and (job / CHECKPOINT).exists():
+        raise JobError(f"{job / CHECKPOINT}: a checkpoint of another run is there; choose another --job-dir")
+    finished, history = restore_checkpoint(job, run.variables())
+    total = options.iterations
+    if finished > total:
+        raise JobError(f"{job / CHECKPOINT}: {finished} iterations are done, of {total} that were asked for")
+    if finished:
+        log(f"going on after iteration {finished}")
+    look = ValidationLook(model, problem, options, augmentation)
+    log(f"{args.method}: {len(current())} examples of {model.name}, {model.count_params():,} parameters")
+    progress = Progress(total - finished, "iterations")
+    for iteration in range(finished + 1, total + 1):
+        losses = run.step(iteration)
+        for name, value in losses.items():
+            check_numbers(name, value, iteration)
+        check_numbers("the examples", run.synthetic.x, iteration)
+        history.append({"iteration": iteration, **losses})
+        is_look = iteration % args.look_every == 0 or iteration == total
+        progress.step(f"loss {losses['loss']:.4g}", shown=not is_look)  # a look has a line of its own
+        if not is_look:
+            continue
+        distilled = current()
+        history[-1]["val_score"] = look(distilled)
+        save_checkpoint(job, iteration, run.variables(), history)
+        if iteration < total:
+            _leave_course(job, distilled, problem, history)
+        progress.clear()
+        log(
+            f"iteration {iteration}/{total}, {progress.times()}: loss {losses['loss']:.4g}, "
+            f"{look.measure} of validation {history[-1]['val_score']:.4f}"
+        )
+    return current(), history
+
+
+def _begin(options, problem, model, provenance):
+    """Return the run of the method, a function that returns its `DistilledSet` of now, and the augmentation."""
+    real, method = problem.real(), get_method(provenance["method"])
+    is_vanilla = method.name == _VANILLA
     copies = options.distill_steps if is_vanilla else 1
-    synthetic = SyntheticSet.begin(
-        real, options.ipc // copies, options.start, options.seed, options.soft_labels, copies
-    )
+    of_step = options.ipc // copies
+    synthetic = SyntheticSet.begin(real, of_step, options.start, options.seed, options.soft_labels, copies)
     constraint = problem.constraint(options)
     constraint.apply(synthetic.x)
     augmentation = SiameseAugmentation.of(problem.train) if options.augment else NO_AUGMENTATION
     others = {} if is_vanilla else {"augmentation": augmentation}
     build = getattr(importlib.import_module(method.module), method.function)
     run = build(real, synthetic, model, constraint, options, **others)
-    if not args.resume and (job / CHECKPOINT).exists():
-        raise JobError(f"{job / CHECKPOINT}: a checkpoint of another run is there; choose another --job-dir")
-    finished, history = restore_checkpoint(job, run.variables())
-    if finished > options.iterations:
-        raise JobError(
-            f"{job / CHECKPOINT}: {finished} iterations are done, of {options.iterations} that were asked for"
-        )
-    if finished:
-        log(f"going on after iteration {finished}")
 
     def current():
-        rates = run.rates.values().numpy() if is_vanilla else np.zeros(0)
-        step = np.arange(len(synthetic.y)) // (options.ipc // copies * real.n_classes)
-        learned = synthetic.targets().numpy() if options.soft_labels else None
-        return _distilled(problem, synthetic.x.numpy(), synthetic.y, learned, provenance, rates, step)
+        rates = run.rates.values().numpy() if is_vanilla else ()
+        step = np.arange(len(synthetic.y)) // (of_step * real.n_classes)
+        targets = synthetic.targets().numpy() if options.soft_labels else None
+        return _distilled(problem, provenance, synthetic.x.numpy(), synthetic.y, targets, rates, step)
 
-    recipe = TrainingRecipe(LOOK_EPOCHS, augmentation=augmentation, looks=5)
-    validation = choosing_examples(problem.inputs("validation"), problem.validation.y, options.seed)
-    look = _Look(model, recipe, validation, options, is_vanilla)
-    first, progress = finished, Progress(options.iterations - finished, "iterations")
-    log(f"{method.name}: {len(synthetic.y)} examples of {arch}, {model.count_params():,} parameters")
-    for iteration in range(finished + 1, options.iterations + 1):
-        losses = run.step(iteration)
-        for name, value in losses.items():
-            check_numbers(name, value, iteration)
-        check_numbers("the examples", synthetic.x, iteration)
-        history.append({"iteration": iteration, **losses})
-        if iteration < options.iterations:  # the last one has a line of its own
-            progress.step(f"loss {losses['loss']:.4g}")
-        if iteration % args.look_every == 0 or iteration == options.iterations:
-            distilled = current()
-            history[-1]["val_score"] = look(distilled)
-            save_checkpoint(job, iteration, run.variables(), history)
-            _write_history(job, history)
-            draw_distillation(job, distilled, problem, pd.DataFrame(history))
-            progress.clear()
-            log(
-                f"iteration {iteration}/{options.iterations}: loss {history[-1]['loss']:.4g}, "
-                f"{look.name} of validation {history[-1]['val_score']:.4f}"
-            )
-    distilled = current()
-    if first == options.iterations:
-        # It was killed after its last checkpoint, perhaps before these.
-        _write_history(job, history)
-        draw_distillation(job, distilled, problem, pd.DataFrame(history))
-    _save(distilled, job)
-    log(f"wrote {job / DISTILLED}: {len(distilled)} examples, {options.ipc} a class")
-    return distilled
+    return run, current, augmentation
 
 
-class _Look:
-    """Scores the examples as they are by one fresh network, shortly trained, on validation; nothing is chosen by it."""
-
-    def __init__(self, model, recipe, validation, options, is_vanilla):
-        self.name = "AUROC" if model.output_shape[-1] == 2 else "macro-F1"
-        self._model, self._options, self._is_vanilla = model, options, is_vanilla
-        self._validation = validation
-        self._evaluator = (
-            None if is_vanilla else Evaluator(model, recipe, validation, options.seed, options.scheme, LOOK)
-        )
-
-    def __call__(self, distilled):
-        if self._is_vanilla:
-            seed = stream(self._options.seed, *((WEIGHTS,) if self._options.init == "fixed" else (LOOK, 0)))
-            follow_steps(self._model, distilled, seed, self._options.scheme)
-            found = predict(self._model, self._validation.x)
-        else:
-            found = self._evaluator.probabilities(distilled.x, distilled.targets, self._validation.x, 0)
-        return score(self._validation.y, found)[0]
-
-
-def _distilled(problem, x, y, targets, provenance, rates=(), step=None):
+def _distilled(problem, provenance, x, y, targets=None, rates=(), step=None):
     data = problem.train
     one_hot = np.eye(len(data.classes), dtype=np.float32)[y]
     return DistilledSet(
@@ -172,7 +148,7 @@ def _provenance(args, options, problem, arch, width):
         "arch": arch,
         "width": width,
         "options": dataclasses.asdict(options),
-        "data": {name: getattr(args, name) for name in vars(args) if name not in ("job_dir", "resume")},
+        "data": data_options(args),
         "dataset": problem.train.dataset,
         "label_version": problem.train.label_version,
         "fingerprints": {part: getattr(problem, part).fingerprint() for part in ("train", "validation", "test")},
@@ -188,6 +164,10 @@ def _save(distilled, job):
         write_table(distilled, job / TABLE)
 
 
-def _write_history(job, history):
-    with atomic_path(job / "history.csv") as temporary:
-        pd.DataFrame(history).to_csv(temporary, index=False)
+def _leave_course(job, distilled, problem, history):
+    """Write the history of a run that has one, and draw its figures."""
+    history = pd.DataFrame(history)
+    if len(history):
+        with atomic_path(job / "history.csv") as temporary:
+            history.to_csv(temporary, index=False)
+    draw_distillation(job, distilled, problem, history)

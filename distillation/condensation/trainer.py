@@ -6,9 +6,9 @@ import sys
 
 from distillation.condensation.architectures import DISTILLABLE
 from distillation.condensation.configs import CONFIGS
+from distillation.condensation.data_options import add_data_flags
 from distillation.condensation.methods import METHODS, SCHEMES, MethodOptions, settle_options
 from transplant.training.command_line import (
-    fraction_or_count,
     make_parser,
     non_negative_int,
     positive_float,
@@ -17,8 +17,6 @@ from transplant.training.command_line import (
     seed,
     share,
 )
-from transplant.training.dataset_options import add_dataset_flags
-from transplant.training.split_options import TEST_SHARE, add_split_flag
 
 DESCRIPTION = """\
 Distil a labelled set into a handful of examples that train a network as the
@@ -28,13 +26,16 @@ whole set does.
   python -m distillation.condensation.trainer --method dm --dataset physionet2012 --source DIR --arch cnn1d --ipc 50
   python -m distillation.condensation.trainer --method random --ipc 10       # a baseline of the same size
 
-The job folder gets distilled.npz, history.csv, examples.png, values.png and
-learning_curves.png. Interrupted? Add --resume and --job-dir to the same
-command: it ends with the same numbers. Then judge the examples:
+The job folder gets distilled.npz, examples.png, values.png and, but of a
+baseline, history.csv and learning_curves.png. Interrupted? Add --resume and
+--job-dir to the same command: it ends with the same numbers; with more
+--iterations it goes on from a finished run. Then judge the examples:
 
   python -m distillation.condensation.evaluate --distilled JOB"""
 
 DEFAULT_DATASET = "digits"
+# A longer run begins with the numbers of a shorter one; looks change none.
+_FREE_ON_RESUME = frozenset({"iterations", "look_every", "job_dir", "resume"})
 
 
 def build_parser():
@@ -103,7 +104,7 @@ def add_method_flags(group):
         "distill_epochs": (positive_int, "N", "passes over them; as many as make 30 steps or a few more"),
         "networks": (positive_int, "N", "networks of an update"),
         "first_rate": (positive_float, "R", "learning rate that every step begins with"),
-        "decay_every": (positive_int, "N", "iterations after which --data-rate is halved; a tenth of the run"),
+        "decay_every": (positive_int, "N", "iterations after which --data-rate is halved; half the run"),
     }
     for name, (kind, metavar, text) in flags.items():
         text += f" [{', '.join(_users(name))}{_values(name)}]"
@@ -128,25 +129,6 @@ def add_method_flags(group):
     for name, text in switches.items():
         text += f" [{', '.join(_users(name))}{_values(name)}]"
         group.add_argument(f"--{name.replace('_', '-')}", action=argparse.BooleanOptionalAction, help=text)
-
-
-def add_data_flags(parser):
-    """Add the flags of the real data, those of `evaluate` too."""
-    data = add_dataset_flags(parser, required=False)
-    data.add_argument("--train", metavar="FILE", help="labelled set made by finetuning.prepare, in place of --dataset")
-    data.add_argument("--val", metavar="FILE", help="validation set; default: taken from the training set")
-    data.add_argument("--test", metavar="FILE", help="test set; goes with --train")
-    data.add_argument(
-        "--test-size",
-        type=fraction_or_count,
-        metavar="S",
-        help=f"share or number of the records of --dataset that test; the publisher's, or {TEST_SHARE}, if not given",
-    )
-    data.add_argument(
-        "--val-size", type=share, default=0.1, metavar="S", help="share of the training records for validation"
-    )
-    data.add_argument("--split-seed", type=seed, default=2024, help="seed of the splits")
-    add_split_flag(data)
 
 
 def _users(name):
@@ -191,7 +173,7 @@ def distil(args):
     from distillation.condensation.checkpoint import CHECKPOINT
     from distillation.condensation.run import distil as run_distillation
 
-    with job_folder(args, "distillation.condensation.trainer", args.method, CHECKPOINT) as job:
+    with job_folder(args, "distillation.condensation.trainer", args.method, CHECKPOINT, _FREE_ON_RESUME) as job:
         print(f"job folder: {job}", flush=True)
         run_distillation(args, options, job)
     print(f"next: python -m distillation.condensation.evaluate --distilled {job}")

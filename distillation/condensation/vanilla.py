@@ -32,7 +32,7 @@ class VanillaDistillation:
     """
 
     def __init__(self, real, synthetic, model, constraint, options):
-        self._real, self._synthetic, self._model = real, synthetic, model
+        self._real, self.synthetic, self._model = real, synthetic, model
         self._constraint, self._options = constraint, options
         self._weights = network_variables(model)
         self._state = [variable.value for variable in model.non_trainable_variables]
@@ -61,7 +61,7 @@ class VanillaDistillation:
             losses.append(float(loss))
             total = gradients if total is None else [one + other for one, other in zip(total, gradients)]
         self.optimizer.apply([gradient / options.networks for gradient in total], self._learned)
-        self._constraint.apply(self._synthetic.x)
+        self._constraint.apply(self.synthetic.x)
         return {"loss": float(np.mean(losses))}
 
     def draw(self, iteration, network):
@@ -72,19 +72,19 @@ class VanillaDistillation:
 
     def variables(self):
         """Return dict name -> variable of what a run goes on from."""
-        return self._synthetic.variables() | {"raw_rates": self.rates.raw} | optimizer_state(self.optimizer)
+        return self.synthetic.variables() | {"raw_rates": self.rates.raw} | optimizer_state(self.optimizer)
 
     def _differentiate(self, x, y):
         """Return the loss on real examples after all steps, and its gradients in what is learned."""
-        per_step = self._synthetic.x.shape[0] // self._options.distill_steps
-        real_targets = tf.one_hot(y, self._real.n_classes, dtype=self._synthetic.x.dtype)
+        per_step = self.synthetic.x.shape[0] // self._options.distill_steps
+        real_targets = tf.one_hot(y, self._real.n_classes, dtype=self.synthetic.x.dtype)
         with tf.GradientTape() as tape:
-            rates, targets = self.rates.values(), self._synthetic.targets()
+            rates, targets = self.rates.values(), self.synthetic.targets()
             weights = [tf.convert_to_tensor(weight) for weight in self._weights]
             for number in range(self._options.distill_steps * self._options.distill_epochs):
                 first = number % self._options.distill_steps * per_step
                 rows = slice(first, first + per_step)
-                weights = self._descend(weights, self._synthetic.x[rows], targets[rows], rates[number])
+                weights = self._descend(weights, self.synthetic.x[rows], targets[rows], rates[number])
             loss = cross_entropy(real_targets, self._logits(weights, x))
         return loss, [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self._learned)]
 

@@ -23,7 +23,7 @@ SMALL = ["--arch", "mlp3", "--iterations", "4", "--look-every", "2"]
 @pytest.fixture(autouse=True, scope="module")
 def few_epochs():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("distillation.condensation.run.LOOK_EPOCHS", 20)
+        patch.setattr("distillation.condensation.validation_look.LOOK_EPOCHS", 20)
         yield
 
 
@@ -67,7 +67,7 @@ def test_every_method_leaves_its_examples(method, finished):
         history = pd.read_csv(job / "history.csv")
         assert history["iteration"].tolist() == [1, 2, 3, 4] and np.isfinite(history["loss"]).all()
         assert history["val_score"].notna().tolist() == [False, True, False, True]
-        assert "iteration 4/4" in printed and "learning_curves.png" in files
+        assert "iteration 4/4, 0:" in printed and "learning_curves.png" in files
 
 
 def test_real_examples_of_a_coreset_are_real(finished):
@@ -98,6 +98,19 @@ def test_a_run_that_was_interrupted_ends_with_the_same_numbers(method, finished,
     assert np.array_equal(whole.x, parts.x) and np.array_equal(whole.rates, parts.rates)
     histories = [pd.read_csv(folder / "history.csv") for folder in (job, tmp_path / "parts")]
     pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+
+def test_a_finished_run_goes_on_with_more_iterations(finished, tmp_path):
+    options, (job, _) = options_of("dm"), finished("dm")
+    shorter = [*options, "--iterations", "2", "--look-every", "1"]
+    assert run(tmp_path / "parts", *shorter) == 0 and run(tmp_path / "parts", *options, "--resume") == 0
+    assert np.array_equal(DistilledSet.load(tmp_path / "parts").x, DistilledSet.load(job).x)
+
+
+def test_the_record_has_each_option_once(finished):
+    provenance = DistilledSet.load(finished("dm")[0]).provenance
+    assert provenance["options"]["ipc"] == 2 and provenance["data"]["dataset"] == "digits"
+    assert not provenance["options"].keys() & provenance["data"].keys()
 
 
 def test_a_damaged_checkpoint_is_named(finished, tmp_path, capsys):
@@ -145,6 +158,13 @@ def test_tables_keep_codes_and_come_as_csv(tmp_path, capsys):
     table = pd.read_csv(tmp_path / "job" / "distilled.csv")
     assert list(table.columns) == ["example", "hour", "label", "HR", "pH", "mask->HR", "mask->pH"]
     assert "AUROC of validation" in capsys.readouterr().out
+
+
+def test_a_misspelt_name_is_one_line_with_the_nearest(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        trainer.main(["--dataset", "mnits"])
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and error.count("\n") == 1 and "there is no mnits; did you mean mnist?" in error
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
-"""Mean scores of several networks, and their paired intervals, against draws worked out one by one."""
+"""Mean scores of several networks, and intervals of their differences, against draws one by one and scipy."""
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
-from transplant.evaluation.network_means import mean_scores, paired_difference_of_means
+from transplant.evaluation.network_means import mean_scores, paired_difference_of_means, welch_margin
 from transplant.evaluation.ranking_intervals import draw_weights
 
 
@@ -48,16 +49,55 @@ def test_every_draw_takes_the_same_records_for_all_networks(case, grouped):
     }
     for name, score in scores.items():
         sample = []
+        everything = np.arange(80)
+        of_parts = [np.array([score(everything, network) for network in part]) for part in (first, second)]
         for _, weights in draw_weights(80, unit, 40, 3):
             for of_draw in weights:
                 rows = np.repeat(np.arange(80), of_draw)
                 means = [np.mean([score(rows, network) for network in part]) for part in (first, second)]
                 sample.append(means[1] - means[0])
-        assert found[name]["low"] == pytest.approx(np.quantile(sample, 0.025), abs=1e-6), name
-        assert found[name]["high"] == pytest.approx(np.quantile(sample, 0.975), abs=1e-6), name
-        everything = np.arange(80)
-        means = [np.mean([score(everything, network) for network in part]) for part in (first, second)]
-        assert found[name]["difference"] == pytest.approx(means[1] - means[0])
+        parts = [(np.var(sample, ddof=1), (20 if grouped else 80) - 1)]
+        parts += [(np.var(of_part, ddof=1) / len(of_part), len(of_part) - 1) for of_part in of_parts]
+        difference = of_parts[1].mean() - of_parts[0].mean()
+        assert found[name]["difference"] == pytest.approx(difference)
+        assert found[name]["low"] == pytest.approx(difference - welch_margin(parts), abs=1e-6), name
+        assert found[name]["high"] == pytest.approx(difference + welch_margin(parts), abs=1e-6), name
+
+
+def test_the_margin_is_that_of_scipys_welch_test():
+    rng = np.random.default_rng(5)
+    first, second = rng.normal(0, 1, 4), rng.normal(1, 3, 7)
+    interval = stats.ttest_ind(second, first, equal_var=False).confidence_interval(0.9)
+    margin = welch_margin([(part.var(ddof=1) / len(part), len(part) - 1) for part in (first, second)], level=0.9)
+    assert margin == pytest.approx((interval.high - interval.low) / 2)
+    assert welch_margin([(0.0, 3), (0.0, 4)]) == 0
+
+
+def test_networks_that_differ_widen_the_interval_and_one_network_does_not(case):
+    truth, first, second = case
+    alike = paired_difference_of_means(truth, first[:1] * 3, second[:1] * 3, draws=200)["accuracy"]
+    alone = paired_difference_of_means(truth, first[:1], second[:1], draws=200)["accuracy"]
+    differing = paired_difference_of_means(truth, [1 - first[0], *first], second[:1] * 3, draws=200)["accuracy"]
+    width = {name: found["high"] - found["low"] for name, found in (("alone", alone), ("differing", differing))}
+    assert alike == pytest.approx(alone)
+    assert width["differing"] > 3 * width["alone"]
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says():
+    # Accuracy of networks that are right with a chance of their own, and records that are hard for all.
+    rng, inside = np.random.default_rng(7), 0
+    for _ in range(120):
+        hard = rng.normal(size=150)
+        skills = rng.normal(0.4, 0.3, 4), rng.normal(0.9, 0.3, 4)
+        truth = np.zeros(150, np.int64)
+        parts = [
+            [np.eye(2)[(hard + rng.normal(size=150) > skill).astype(int)] for skill in of_part] for of_part in skills
+        ]
+        found = paired_difference_of_means(truth, *parts, draws=100, rankings=False)["accuracy"]
+        # Of a record and a network: P(hard + noise <= skill), and skill is normal too.
+        expected = np.diff(stats.norm.cdf(np.array([0.4, 0.9]) / np.sqrt(2 + 0.3**2)))[0]
+        inside += found["low"] <= expected <= found["high"]
+    assert inside >= 0.91 * 120
 
 
 def test_more_than_two_classes_are_counted_without_rankings():

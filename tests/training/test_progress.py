@@ -48,3 +48,27 @@ def test_a_log_is_left_as_it_is():
     log = io.StringIO()
     Progress(4, "steps", log).clear()
     assert log.getvalue() == ""
+
+
+def test_a_step_with_a_line_of_its_own_is_not_told_twice():
+    terminal, log = Terminal(), io.StringIO()
+    for stream in (terminal, log):
+        progress = Progress(2, "steps", stream)
+        for _ in range(2):
+            progress._shown_at -= 60  # the line is due
+            progress.step("loss 1.5", shown=False)
+            progress.clear()
+            stream.write(f"epoch, {progress.times()}\n")
+    assert shown(terminal.getvalue()) == ["epoch, 0:00 gone, 0:00 left"] * 2 + [""]
+    assert log.getvalue().count("\n") == 2
+
+
+def test_the_last_line_is_cleared_where_another_follows_it():
+    terminal = Terminal()
+    progress = Progress(2, "steps", terminal)
+    progress._shown_at -= 1
+    progress.step("loss 1.5")
+    progress.step(shown=False)
+    progress.clear()
+    terminal.write("done\n")
+    assert shown(terminal.getvalue()) == ["done", ""]

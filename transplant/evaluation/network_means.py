@@ -1,6 +1,7 @@
-"""Differences between two ways of training, each seen through several networks, with an interval over records."""
+"""Differences between two ways of training, each seen through several networks on the same records."""
 
 import numpy as np
+from scipy import stats
 
 from transplant.evaluation.metrics import f1_from_confusion, macro_f1, pr_auc, roc_auc
 from transplant.evaluation.ranking_intervals import draw_rankings, draw_weights
@@ -28,8 +29,10 @@ def mean_scores(truth, networks):
 def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, level=0.95, seed=0, rankings=True):
     """Compare the mean score of some networks with that of others on the same records.
 
-    Each draw takes the same records (whole groups) for all networks; the networks themselves stay, so the
-    interval speaks of these networks on other records.
+    Test records and networks both differ by chance. The variance over records is that of the difference when the
+    same records (whole groups) are drawn for all networks; to it come the variances of both means over their
+    networks, and what a network was trained on. The interval is Student's, with Welch and Satterthwaite's degrees
+    of freedom. One network tells nothing of its variance: then the interval leaves it out on that side.
 
     Args:
         truth: class indices (n,).
@@ -41,7 +44,11 @@ def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, l
         rankings: whether AUROC and AUPRC are compared too. Defaults to True.
 
     Returns:
-        dict name -> dict of `difference` (second - first, on the records as they are), `low`, `high`, `draws`.
+        dict name -> dict of `difference` (second - first), `low`, `high`, `draws`.
+
+    Source: Welch, "The generalization of 'Student's' problem when several different population variances are
+    involved" (1947). Between records and networks nothing is paired, so their variances add up; what depends on
+    both counts twice, which makes the interval a little wider than it need be.
     """
     unit = None if groups is None else np.unique(np.asarray(groups, np.str_), return_inverse=True)[1]
     observed = [mean_scores(truth, networks) for networks in (first, second)]
@@ -50,13 +57,37 @@ def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, l
     if rankings:
         of_networks = draw_rankings(truth, both, unit, draws, seed)
         drawn |= {name: np.array([of_network[name] for of_network in of_networks]) for name in RANKING_SCORES}
+    units = len(truth) if unit is None else int(unit.max()) + 1
     result = {}
     for name, of_networks in drawn.items():
         sample = of_networks[len(first) :].mean(axis=0) - of_networks[: len(first)].mean(axis=0)
-        low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2])
-        difference = float(observed[1][name].mean() - observed[0][name].mean())
-        result[name] = {"difference": difference, "low": float(low), "high": float(high), "draws": len(sample)}
+        values = [of_part[name] for of_part in observed]
+        parts = [(sample.var(ddof=1), units - 1)]
+        parts += [(of_part.var(ddof=1) / len(of_part), len(of_part) - 1) for of_part in values if len(of_part) > 1]
+        margin = welch_margin(parts, level)
+        difference = float(values[1].mean() - values[0].mean())
+        result[name] = {
+            "difference": difference,
+            "low": difference - margin,
+            "high": difference + margin,
+            "draws": len(sample),
+        }
     return result
+
+
+def welch_margin(parts, level=0.95):
+    """Return half the width of Student's interval of a sum of independent estimates.
+
+    Args:
+        parts: list of (variance, degrees of freedom) of each estimate.
+        level: mass of the interval. Defaults to .95.
+    """
+    variances, degrees = np.array(parts, np.float64).T
+    total = variances.sum()
+    if total == 0:
+        return 0.0
+    freedom = total**2 / np.sum(variances**2 / degrees)
+    return float(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(total))
 
 
 def _draw_counted(truth, networks, unit, draws, seed):

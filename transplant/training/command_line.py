@@ -1,6 +1,7 @@
 """What every entry point shares: parsing, quiet start, one-line errors."""
 
 import argparse
+import difflib
 import math
 import os
 import sys
@@ -23,9 +24,13 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefau
 
 def make_parser(prog, description):
     """Return a parser that refuses unknown and abbreviated flags and shows defaults."""
-    return argparse.ArgumentParser(
-        prog=prog, description=description, formatter_class=HelpFormatter, allow_abbrev=False
-    )
+    return _Parser(prog=prog, description=description, formatter_class=HelpFormatter, allow_abbrev=False)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """Say what is wrong in one line: the usage of commands with many flags would hide it."""
+        self.exit(2, f"error: {message}; {self.prog} --help lists the options\n")
 
 
 def run(main, args):
@@ -54,6 +59,23 @@ def run(main, args):
         print(f"interrupted; {str(interrupt) or 'run the same command again'}", file=sys.stderr)
         return 130
     return 0
+
+
+def one_of(names):
+    """Return a parser of one of many names, which tells a misspelt one the nearest and not the whole list.
+
+    Args:
+        names: the names.
+    """
+
+    def parse(text):
+        if text not in names:
+            near = difflib.get_close_matches(text, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else "--help lists them"
+            raise argparse.ArgumentTypeError(f"there is no {text}; {hint}")
+        return text
+
+    return parse
 
 
 def positive_int(text):

@@ -4,7 +4,7 @@ import argparse
 
 from transplant.datasets.registry import DATASETS, PAPER_LENGTH, PAPER_RATE_HZ, get_dataset
 from transplant.errors import OptionError
-from transplant.training.command_line import positive_int, sampling_rate
+from transplant.training.command_line import one_of, positive_int, sampling_rate
 
 DEFAULT_RECORDS = 200
 
@@ -22,7 +22,7 @@ def add_dataset_flags(parser, required):
     data = parser.add_argument_group("data set")
     data.add_argument(
         "--dataset",
-        choices=tuple(DATASETS),
+        type=one_of(tuple(DATASETS)),
         required=required,
         metavar="NAME",
         help="; ".join(f"{spec.name}: {spec.description}" for spec in DATASETS.values()),

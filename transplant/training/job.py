@@ -37,7 +37,7 @@ def claim_default_folder(kind, name):
 
 
 @contextlib.contextmanager
-def job_folder(args, command, name, progress="epoch_*"):
+def job_folder(args, command, name, progress="epoch_*", free=FREE_ON_RESUME):
     """Yield the job folder of a trainer; leave nothing behind where the run could not begin.
 
     Args:
@@ -45,6 +45,7 @@ def job_folder(args, command, name, progress="epoch_*"):
         command: entry point, e.g. "pretraining.trainer".
         name: of the default folder, jobs/COMMAND'S PACKAGE/NAME-NNN.
         progress: pattern of what a run leaves as soon as it can go on from there. Defaults to an epoch's folder.
+        free: options that may differ when the job goes on. Defaults to those of training by epochs.
 
     Raises:
         OptionError: `--resume` without `--job-dir`.
@@ -57,7 +58,7 @@ def job_folder(args, command, name, progress="epoch_*"):
     if args.resume and not (folder / "config.json").is_file():
         print(f"no job in {folder} yet: starting it")
     began_here = not (folder / "config.json").is_file()
-    open_job(folder, command, vars(args), args.resume)
+    open_job(folder, command, vars(args), args.resume, free)
     with folder_lock(folder) as is_free:
         if not is_free:
             raise JobError(f"{folder}: another process works on this job; wait for it, or choose another --job-dir")

@@ -32,9 +32,10 @@ class Progress:
         self._began = self._shown_at = time.monotonic()
         self._done = 0
         self._shown_tenth = 0
+        self._is_open = False  # a line stands on the terminal without its end
 
-    def step(self, note=""):
-        """Count one step and show the line if it is due."""
+    def step(self, note="", shown=True):
+        """Count one step and, unless `shown` is off, show the line if it is due."""
         self._done += 1
         now = time.monotonic()
         last = self._done == self._total
@@ -42,33 +43,42 @@ class Progress:
             due = now - self._shown_at > 0.25
         else:
             due = (self._tenths() > self._shown_tenth and now - self._shown_at > 5) or now - self._shown_at > 30
-        if due or (last and self._tty):
+        if shown and (due or (last and self._tty)):
             self._show(now, note)
+
+    def times(self):
+        """Return the time gone and left, for a line of the caller's own in this one's place."""
+        now = time.monotonic()
+        self._shown_at, self._shown_tenth = now, self._tenths()
+        return self._times(now)
 
     def _show(self, now, note):
         self._shown_at = now
         self._shown_tenth = self._tenths()
-        elapsed = now - self._began
-        text = f"{self._label} {self._done}"
-        if self._total is None:
-            text += f", {format_seconds(elapsed)} gone"
-        else:
-            left = elapsed / self._done * (self._total - self._done)
-            text += f"/{self._total}, {format_seconds(elapsed)} gone, {format_seconds(left)} left"
-        text += note and ", " + note
+        total = "" if self._total is None else f"/{self._total}"
+        text = f"{self._label} {self._done}{total}, {self._times(now)}" + (note and ", " + note)
         if self._tty:
             width = _line_width()
-            self._stream.write(f"\r{text[:width]:<{width}}" + ("\n" if self._done == self._total else ""))
+            self._is_open = self._done != self._total
+            self._stream.write(f"\r{text[:width]:<{width}}" + ("" if self._is_open else "\n"))
         else:
             self._stream.write(text + "\n")
         self._stream.flush()
+
+    def _times(self, now):
+        elapsed = now - self._began
+        text = f"{format_seconds(elapsed)} gone"
+        if self._total is not None:
+            text += f", {format_seconds(elapsed / self._done * (self._total - self._done))} left"
+        return text
 
     def _tenths(self):
         return 0 if self._total is None else 10 * self._done // max(self._total, 1)
 
     def clear(self):
         """Take the line off a terminal, so that what is printed next begins a line of its own."""
-        if self._tty and self._done != self._total:
+        if self._is_open:
+            self._is_open = False
             self._stream.write(f"\r{'':<{_line_width()}}\r")
             self._stream.flush()
 
