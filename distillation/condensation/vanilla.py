@@ -54,7 +54,7 @@ class VanillaDistillation:
         options = self._options
         self.optimizer.learning_rate = options.data_rate * 0.5 ** ((iteration - 1) // options.decay_every)
         x, y = self._real.batch(options.real_batch, np.random.default_rng(stream(options.seed, BATCH, iteration)))
-        losses, total = [], None
+        x, losses, total = tf.constant(x), [], None
         for network in range(options.networks):
             self.draw(iteration, network)
             loss, gradients = self._gradients(x, y)
