@@ -17,6 +17,7 @@ from transplant.training.command_line import (
     make_parser,
     non_negative_float,
     non_negative_int,
+    parse_early,
     positive_int,
     run,
     seed,
@@ -210,17 +211,11 @@ def parse(argv=None, prog=None):
 
     Args:
         argv: list of text. Defaults to the process's.
-        prog: who speaks where they are wrong, without the usage. Defaults to this command, with it.
+        prog: who speaks where they are wrong. Defaults to this command.
     """
-    choice = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    choice.add_argument("--recipe")
-    choice.add_argument("--arch")
-    choice.add_argument("--dataset")
-    parser = build_parser()
-    if prog:
-        parser.prog, parser.usage = prog, argparse.SUPPRESS
-    chosen = choice.parse_known_args(argv)[0]
-    # Names that do not exist are refused by the parser itself, with its usage.
+    parser, chosen = build_parser(), parse_early(argv, "--recipe", "--arch", "--dataset")
+    parser.prog = prog or parser.prog
+    # Names that do not exist are refused by the parser itself.
     own = DATASETS[chosen.dataset].default_arch if chosen.dataset in DATASETS else DEFAULT_ARCH
     recipe = chosen.recipe or default_recipe(chosen.arch if chosen.arch in ARCHITECTURES else own)
     parser.set_defaults(arch=own, recipe=recipe, **RECIPES.get(recipe, {}))

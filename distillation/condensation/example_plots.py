@@ -34,7 +34,7 @@ def draw_examples(distilled, problem, path, title):
 
 
 def plot_images(distilled, real, path, title):
-    """Draw images, a column a class: examples, and real ones below them.
+    """Draw images, a column a class: examples, and real ones below them, all in the real ones' range of grey.
 
     Args:
         distilled: `DistilledSet` of images.
@@ -47,20 +47,19 @@ def plot_images(distilled, real, path, title):
     """
     most, most_real = _MOST_IMAGES
     values, n_classes = distilled.values(), len(distilled.classes)
+    limits = real.x.min(), real.x.max()
     shown = min(most, np.bincount(distilled.y, minlength=n_classes).max())
     figure = new_figure(1.0 + 1.0 * n_classes, 1.0 + 1.05 * (shown + most_real))
     figure.suptitle(title, fontsize=12)
     grid = figure.subplots(shown + most_real, n_classes, squeeze=False)
     for label, name in enumerate(distilled.classes):
         own, beside = values[distilled.y == label][:shown], _real_ones(real.x, real.y, label, most_real)
-        for axes, image in zip(grid[:shown, label], own):
-            _draw_image(axes, image, *np.percentile(values, [0.5, 99.5]))
-        for axes, image in zip(grid[shown:, label], beside):
-            _draw_image(axes, image, real.x.min(), real.x.max())
+        for axes, image in zip((*grid[: len(own), label], *grid[shown:, label]), (*own, *beside)):
+            _draw_image(axes, image, *limits)
         for axes in (*grid[len(own) : shown, label], *grid[shown + len(beside) :, label]):
             axes.axis("off")
         grid[0, label].set_title(name, fontsize=10)
-    grid[0, 0].set_ylabel(_kind(distilled), fontsize=10)
+    grid[0, 0].set_ylabel(kind_of(distilled), fontsize=10)
     grid[shown, 0].set_ylabel("real", fontsize=10)
     return save_figure(figure, path)
 
@@ -87,7 +86,7 @@ def plot_courses(distilled, problem, path, title):
     figure.suptitle(title, fontsize=12)
     grid = figure.subplots(n_classes, shown + most_real, squeeze=False)
     for label, row in enumerate(grid):
-        panels = [(_kind(distilled), BLUE, example) for example in values[distilled.y == label][:shown]]
+        panels = [(kind_of(distilled), BLUE, example) for example in values[distilled.y == label][:shown]]
         panels += [None] * (shown - len(panels))
         panels += [("real", BLACK, example) for example in _real_ones(real, problem.train.y, label, most_real)]
         for axes, panel in zip(row, panels):
@@ -136,7 +135,7 @@ def plot_ecg(distilled, real, path, title):
     figure.suptitle(title, fontsize=12)
     grid = figure.subplots(n_classes, shown + most_real, squeeze=False, sharey=True)
     for label, row in enumerate(grid):
-        panels = [(BLUE, _kind(distilled), example) for example in of_class[label]]
+        panels = [(BLUE, kind_of(distilled), example) for example in of_class[label]]
         panels += [None] * (shown - len(panels)) + [(BLACK, "real", example) for example in beside[label]]
         panels += [None] * (len(row) - len(panels))
         for axes, panel in zip(row, panels):
@@ -156,7 +155,8 @@ def plot_ecg(distilled, real, path, title):
     return save_figure(figure, path)
 
 
-def _kind(distilled):
+def kind_of(distilled):
+    """Return what a `DistilledSet`'s examples are called: "distilled", or of a coreset "chosen"."""
     return "chosen" if METHODS[distilled.provenance["method"]].is_coreset else "distilled"
 
 

@@ -208,7 +208,7 @@ def _settle_vanilla(options):
         distill_steps=steps,
         distill_epochs=options.distill_epochs or -(-_TOTAL_STEPS // steps),
         networks=networks,
-        decay_every=options.decay_every or max(1, options.iterations // 2),
+        decay_every=options.decay_every or -(-options.iterations // 2),
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from distillation.condensation.evaluation import main_measure
-from distillation.condensation.example_plots import draw_examples
+from distillation.condensation.example_plots import draw_examples, kind_of
 from transplant.evaluation.figure_file import BLUE, ORANGE, new_figure, save_figure, tidy_axes
 
 
@@ -41,7 +41,7 @@ def plot_values(distilled, real, path, title):
     # All distilled values, and the real ones but for outliers, which would leave no room for the others.
     ends = np.concatenate([np.percentile(some, [0.1, 99.9]), [distilled.x.min(), distilled.x.max()]])
     edges = np.linspace(ends.min(), ends.max(), 80)
-    for values, name, colour in ((some, "real", BLUE), (distilled.x.ravel(), "distilled", ORANGE)):
+    for values, name, colour in ((some, "real", BLUE), (distilled.x.ravel(), kind_of(distilled), ORANGE)):
         axes.hist(values, edges, density=True, histtype="step", color=colour, label=name, linewidth=1.6)
     axes.set_yscale("log")
     axes.set_xlabel("standardised value")

@@ -25,7 +25,7 @@ from transplant.training.description import collect_versions
 from transplant.training.progress import Progress
 from transplant.training.runtime import seed_everything
 
-DISTILLED, TABLE = "distilled.npz", "distilled.csv"
+DISTILLED, TABLE, EVALUATION = "distilled.npz", "distilled.csv", "evaluation.json"
 _VANILLA = "vanilla"
 
 
@@ -55,10 +55,10 @@ def distil(args, options, job, log=print):
     else:
         model = build_network(arch, shape, real.n_classes, width, options.xla)
         distilled, history = _learn(args, options, problem, model, provenance, job, log)
-    _leave_course(job, distilled, problem, history)
     _save(distilled, job)
+    _leave_course(job, distilled, problem, history)
     log(f"wrote {job / DISTILLED}: {len(distilled)} examples, {options.ipc} a class")
-    for line in [] if method.is_coreset else advice(distilled.x, problem.inputs("train"), history):
+    for line in [] if method.is_coreset else advice(distilled.x, problem.inputs("train"), history, options.start):
         log(line)
     return distilled
 
@@ -74,6 +74,8 @@ def _learn(args, options, problem, model, provenance, job, log):
         raise JobError(f"{job / CHECKPOINT}: {finished} iterations are done, of {total} that were asked for")
     if finished:
         log(f"going on after iteration {finished}")
+        if finished < total and (job / EVALUATION).exists():
+            log(f"{EVALUATION} there is of the examples so far: judge the new ones again")
     look = ValidationLook(model, problem, options, augmentation)
     log(f"{args.method}: {len(current())} examples of {model.name}, {model.count_params():,} parameters")
     progress = Progress(total - finished, "iterations")

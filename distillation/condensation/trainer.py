@@ -11,6 +11,7 @@ from distillation.condensation.methods import METHODS, SCHEMES, MethodOptions, s
 from transplant.training.command_line import (
     make_parser,
     non_negative_int,
+    parse_early,
     positive_float,
     positive_int,
     run,
@@ -104,7 +105,7 @@ def add_method_flags(group):
         "distill_epochs": (positive_int, "N", "passes over them; as many as make 30 steps or a few more"),
         "networks": (positive_int, "N", "networks of an update"),
         "first_rate": (positive_float, "R", "learning rate that every step begins with"),
-        "decay_every": (positive_int, "N", "iterations after which --data-rate is halved; half the run"),
+        "decay_every": (positive_int, "N", "iterations until --data-rate is halved; half the run, published: a tenth"),
     }
     for name, (kind, metavar, text) in flags.items():
         text += f" [{', '.join(_users(name))}{_values(name)}]"
@@ -159,9 +160,13 @@ def method_options(args):
 
 def distil(args):
     """Run the distillation that the parsed options describe; return the job folder."""
-    from transplant.training.job import job_folder
+    from transplant.training.job import job_folder, read_config
     from transplant.training.quiet_start import start_tensorflow
 
+    there = read_config(args.job_dir) if args.resume and args.job_dir else None
+    if there and args.decay_every is None:
+        # Its default depends on the iterations, which may be more now.
+        args.decay_every = there["options"].get("decay_every")
     options = method_options(args)
     # What a default decides is recorded too, so that a job never goes on with another.
     vars(args).update(dataclasses.asdict(options))
@@ -182,11 +187,7 @@ def distil(args):
 
 def parse(argv=None):
     """Return the options of a command line, those that were not given from the configuration."""
-    choice = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    choice.add_argument("--config")
-    choice.add_argument("--train")
-    parser = build_parser()
-    early = choice.parse_known_args(argv)[0]
+    parser, early = build_parser(), parse_early(argv, "--config", "--train")
     if early.config in CONFIGS:
         options = CONFIGS[early.config].options
         # A prepared set takes the place of the configuration's data set.

@@ -100,11 +100,21 @@ def test_a_run_that_was_interrupted_ends_with_the_same_numbers(method, finished,
     pd.testing.assert_frame_equal(*histories, check_exact=True)
 
 
-def test_a_finished_run_goes_on_with_more_iterations(finished, tmp_path):
-    options, (job, _) = options_of("dm"), finished("dm")
-    shorter = [*options, "--iterations", "2", "--look-every", "1"]
-    assert run(tmp_path / "parts", *shorter) == 0 and run(tmp_path / "parts", *options, "--resume") == 0
-    assert np.array_equal(DistilledSet.load(tmp_path / "parts").x, DistilledSet.load(job).x)
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "special"), [("vanilla", ["--decay-every", "2"]), ("dc", []), ("dm", [])])
+def test_a_finished_run_goes_on_with_more_iterations(method, special, finished, tmp_path, capsys):
+    options = [*options_of(method), *special]
+    assert run(tmp_path / "parts", *options, "--iterations", "2") == 0
+    (tmp_path / "parts" / "evaluation.json").write_text("{}")
+    # The rest as somebody would type it, who never gave --decay-every.
+    assert run(tmp_path / "parts", *options_of(method), "--resume") == 0
+    assert "judge the new ones again" in capsys.readouterr().out
+    whole, parts = DistilledSet.load(finished(method)[0]), DistilledSet.load(tmp_path / "parts")
+    assert np.array_equal(whole.x, parts.x)
+    assert whole.provenance["options"] == parts.provenance["options"]
+    histories = [pd.read_csv(folder / "history.csv") for folder in (finished(method)[0], tmp_path / "parts")]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+    assert json.loads((tmp_path / "parts" / "config.json").read_text())["options"]["iterations"] == 4
 
 
 def test_the_record_has_each_option_once(finished):
@@ -160,11 +170,22 @@ def test_tables_keep_codes_and_come_as_csv(tmp_path, capsys):
     assert "AUROC of validation" in capsys.readouterr().out
 
 
-def test_a_misspelt_name_is_one_line_with_the_nearest(capsys):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--dataset", "mnits"], "there is no mnits; did you mean mnist?; --help lists the options"),
+        (["--dataset", "qqq"], "there is no qqq; --help lists the options"),
+        (["--itertions", "3"], "unrecognized arguments: --itertions 3; did you mean --iterations?"),
+        (["--qqq", "-3"], "unrecognized arguments: --qqq -3; --help lists the options"),
+        (["--config"], "argument --config: expected one argument"),
+        (["--train"], "argument --train: expected one argument"),
+    ],
+)
+def test_what_cannot_be_parsed_is_one_line_with_the_nearest_name(options, message, capsys):
     with pytest.raises(SystemExit) as stopped:
-        trainer.main(["--dataset", "mnits"])
+        trainer.main(options)
     error = capsys.readouterr().err
-    assert stopped.value.code == 2 and error.count("\n") == 1 and "there is no mnits; did you mean mnist?" in error
+    assert stopped.value.code == 2 and error.count("\n") == 1 and message in error
 
 
 @pytest.mark.parametrize(

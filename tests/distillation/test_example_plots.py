@@ -110,7 +110,13 @@ def test_images_stand_above_real_ones_a_column_a_class(tmp_path):
     grid = np.array(figure.axes).reshape(5, 2)
     assert [axes.get_title() for axes in grid[0]] == list(CLASSES)
     assert [axes.get_ylabel() for axes in grid[:, 0]] == ["distilled", "", "", "real", ""]
-    assert all(len(axes.images) == 1 for axes in figure.axes)
+    drawn = np.array([[axes.images[0].get_array() for axes in row] for row in grid])
+    low, high = problem.train.x.min(), problem.train.x.max()
+    for label in range(2):
+        own = distilled.x[distilled.y == label][..., 0]
+        np.testing.assert_allclose(drawn[:3, label], np.clip((own - low) / (high - low), 0, 1), rtol=1e-5, atol=1e-6)
+        records = (problem.train.x[problem.train.y == label][..., 0] - low) / (high - low)
+        assert all(any(np.allclose(image, record, atol=1e-6) for record in records) for image in drawn[3:, label])
 
 
 @pytest.mark.parametrize("shape", [(60, 1), (48, 7)])

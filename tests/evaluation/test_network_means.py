@@ -83,6 +83,12 @@ def test_networks_that_differ_widen_the_interval_and_one_network_does_not(case):
     assert width["differing"] > 3 * width["alone"]
 
 
+def test_of_one_group_alone_records_are_drawn(case):
+    truth, first, second = case
+    alone = paired_difference_of_means(truth, first, second, ["p"] * 80, draws=50)
+    assert alone == paired_difference_of_means(truth, first, second, draws=50)
+
+
 def test_the_interval_holds_the_truth_as_often_as_it_says():
     # Accuracy of networks that are right with a chance of their own, and records that are hard for all.
     rng, inside = np.random.default_rng(7), 0
@@ -97,7 +103,8 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
         # Of a record and a network: P(hard + noise <= skill), and skill is normal too.
         expected = np.diff(stats.norm.cdf(np.array([0.4, 0.9]) / np.sqrt(2 + 0.3**2)))[0]
         inside += found["low"] <= expected <= found["high"]
-    assert inside >= 0.91 * 120
+    # A little more often, because what depends on record and network counts twice.
+    assert 0.92 * 120 <= inside <= 0.995 * 120
 
 
 def test_more_than_two_classes_are_counted_without_rankings():

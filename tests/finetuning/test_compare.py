@@ -212,7 +212,8 @@ def test_options_behind_the_dashes_are_the_trainers_and_not_the_comparisons(smal
     with pytest.raises(SystemExit):
         compare.main([*arguments, "--nonsense", "1"])
     assert capsys.readouterr().err == (
-        "python -m finetuning.compare, options of every run: error: unrecognized arguments: --nonsense 1\n"
+        "python -m finetuning.compare, options of every run: error: unrecognized arguments: --nonsense 1; "
+        "--help lists the options\n"
     )
     assert not (tmp_path / "job").exists()
 

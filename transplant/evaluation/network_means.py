@@ -30,14 +30,15 @@ def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, l
     """Compare the mean score of some networks with that of others on the same records.
 
     Test records and networks both differ by chance. The variance over records is that of the difference when the
-    same records (whole groups) are drawn for all networks; to it come the variances of both means over their
-    networks, and what a network was trained on. The interval is Student's, with Welch and Satterthwaite's degrees
-    of freedom. One network tells nothing of its variance: then the interval leaves it out on that side.
+    same records (whole groups) are drawn for all networks. To it are added the variances of both means over their
+    networks, which differ in their weights and, of random sets, in their examples. The interval is Student's, with
+    Welch and Satterthwaite's degrees of freedom; of two networks it may be wider than scores can differ. One
+    network tells nothing of its variance: then the interval leaves it out on that side.
 
     Args:
         truth: class indices (n,).
         first, second: lists of probabilities (n, classes), one a network; their numbers may differ.
-        groups: what whole draws are made of, (n,) names. Defaults to None: records.
+        groups: what whole draws are made of, (n,) names. Defaults to None: records, as of one group alone.
         draws: number of draws. Defaults to 2,000.
         level: mass of the interval. Defaults to .95.
         seed: of the draws.
@@ -51,6 +52,7 @@ def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, l
     both counts twice, which makes the interval a little wider than it need be.
     """
     unit = None if groups is None else np.unique(np.asarray(groups, np.str_), return_inverse=True)[1]
+    unit = unit if unit is not None and unit.any() else None
     observed = [mean_scores(truth, networks) for networks in (first, second)]
     both = [*first, *second]
     drawn = _draw_counted(truth, both, unit, draws, seed)

@@ -10,6 +10,8 @@ from transplant.datasets.publishers import MIRROR_VARIABLE, PHYSIONET
 from transplant.errors import TransplantError
 from transplant.signals.spectrogram import PRESETS
 
+_ALIKE = 0.7  # share of letters, above which a name is offered for a misspelt one
+
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
     """Keeps the description's lines and shows defaults."""
@@ -28,9 +30,42 @@ def make_parser(prog, description):
 
 
 class _Parser(argparse.ArgumentParser):
+    def parse_args(self, args=None, namespace=None):
+        """Parse, and tell a misspelt option the nearest one."""
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            words = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+            near = [_nearest(word, self._option_string_actions) for word in words]
+            hint = f"; did you mean {', '.join(filter(None, near))}?" if any(near) else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return parsed
+
     def error(self, message):
         """Say what is wrong in one line: the usage of commands with many flags would hide it."""
-        self.exit(2, f"error: {message}; {self.prog} --help lists the options\n")
+        self.exit(2, f"{self.prog}: error: {message}; --help lists the options\n")
+
+
+def parse_early(argv, *flags):
+    """Return what a command line gives for some flags, on which defaults of others depend.
+
+    Args:
+        argv: list of text; None for the process's.
+        *flags: of one value each; one that is wrong is left to the command's own parser.
+
+    Returns:
+        `argparse.Namespace`, None where a flag is not given.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for flag in flags:
+        parser.add_argument(flag, nargs="?")
+    return parser.parse_known_args(argv)[0]
+
+
+def _nearest(text, names):
+    """Return the name most like a misspelt one, or None; dashes in front are all alike and do not count."""
+    likeness = {name: difflib.SequenceMatcher(None, text.lstrip("-"), name.lstrip("-")).ratio() for name in names}
+    best = max(likeness, key=likeness.get)
+    return best if likeness[best] >= _ALIKE else None
 
 
 def run(main, args):
@@ -70,9 +105,8 @@ def one_of(names):
 
     def parse(text):
         if text not in names:
-            near = difflib.get_close_matches(text, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else "--help lists them"
-            raise argparse.ArgumentTypeError(f"there is no {text}; {hint}")
+            near = _nearest(text, names)
+            raise argparse.ArgumentTypeError(f"there is no {text}" + (f"; did you mean {near}?" if near else ""))
         return text
 
     return parse

@@ -62,6 +62,7 @@ def job_folder(args, command, name, progress="epoch_*", free=FREE_ON_RESUME):
     with folder_lock(folder) as is_free:
         if not is_free:
             raise JobError(f"{folder}: another process works on this job; wait for it, or choose another --job-dir")
+        _record_free(folder, vars(args), free)
         try:
             yield folder
         except KeyboardInterrupt:
@@ -70,6 +71,14 @@ def job_folder(args, command, name, progress="epoch_*", free=FREE_ON_RESUME):
             if began_here and not any(folder.glob(progress)):
                 _withdraw(folder, is_new)
             raise
+
+
+def _record_free(folder, options, free):
+    """Write what may differ when a job goes on into its record, so that the command can be repeated from it."""
+    values = json.loads((folder / "config.json").read_text())
+    now = {name: options[name] for name in sorted(free & options.keys() & values["options"].keys()) if name != "resume"}
+    if now != {name: values["options"][name] for name in now}:
+        write_json(folder / "config.json", values | {"options": values["options"] | now})
 
 
 def _withdraw(folder, is_new):
