@@ -2,11 +2,10 @@
 
 import dataclasses
 import importlib.util
-import json
-import os
 import sys
 
-from speeds import Size, add_size_flags, median_speeds, size_of, timed
+from speeds import Size, add_size_flags, size_of
+from steps import format_table, in_mode, measure_all, print_result, summarize
 
 from transplant.training.command_line import make_parser, run
 
@@ -68,7 +67,7 @@ def ways(width=128, networks=NETWORKS, real=REAL):
         synthetic = SyntheticSet.begin(examples, PER_CLASS, "noise", 1)
         model = build_network("lenet", (28, 28, 1), CLASSES)
         vanilla = VanillaDistillation(examples, synthetic, model, Constraint.none(), options)
-        found["vanilla"][way] = _in_mode(lambda vanilla=vanilla: vanilla.step(1), way)
+        found["vanilla"][way] = in_mode(lambda vanilla=vanilla: vanilla.step(1), way)
     tf.config.run_functions_eagerly(False)
     if importlib.util.find_spec("torch"):
         from condensation_torch import matching_step, vanilla_step
@@ -79,17 +78,6 @@ def ways(width=128, networks=NETWORKS, real=REAL):
             examples.x[:VANILLA_REAL], y[:VANILLA_REAL], images, np.arange(len(images)) % CLASSES, networks
         )
     return found
-
-
-def _in_mode(step, way):
-    """Return the step in a graph, or eagerly."""
-    import tensorflow as tf
-
-    def work():
-        tf.config.run_functions_eagerly(way == "eager")
-        step()
-
-    return work
 
 
 def _matching(method, examples, real):
@@ -107,50 +95,7 @@ def _matching(method, examples, real):
         _, gradients = method.class_gradients(batch, tf.constant(0), choice, draws)
         method.optimizer.apply(gradients, method.learned)
 
-    return _in_mode(step, way)
-
-
-def measure_all(size, work):
-    """Measure every step in every way, `size.repeats` times.
-
-    Returns:
-        dict step -> dict way -> list of (steps per CPU second, steps per second).
-    """
-    speeds = {step: {way: [] for way in functions} for step, functions in work.items()}
-    for functions in work.values():
-        for function in functions.values():
-            function()  # a run that does not count: graphs are traced
-    for _ in range(size.repeats):
-        for step, functions in work.items():
-            for way, function in functions.items():
-                speeds[step][way].append(timed(function, size.at_least_s))
-    return speeds
-
-
-def summarize(speeds):
-    """Return medians, ranges and ratios of CPU milliseconds as a JSON-ready dict."""
-    summary = {}
-    for step, ways_of_it in speeds.items():
-        cpu_ms = {way: round(1000 / speed, 1) for way, speed in median_speeds(ways_of_it).items()}
-        summary[step] = {
-            "cpu_ms": cpu_ms,
-            "lowest_and_highest": {
-                way: sorted(round(1000 / speed, 1) for speed in (max(v)[0], min(v)[0])) for way, v in ways_of_it.items()
-            },
-            "ours_over": {way: round(cpu_ms["ours"] / value, 2) for way, value in cpu_ms.items() if way != "ours"},
-        }
-    return summary
-
-
-def format_table(summary):
-    """Return the summary as a table for a terminal."""
-    lines = [f"{'':24}{'CPU ms a step':>14}{'lowest - highest':>24}{'ours takes':>12}"]
-    for step, values in summary.items():
-        for way, cpu_ms in values["cpu_ms"].items():
-            low, high = values["lowest_and_highest"][way]
-            ratio = f"{values['ours_over'][way]:.2f}x" if way in values["ours_over"] else ""
-            lines.append(f"{f'{step}: {way}':24}{cpu_ms:>14,.1f}{f'{low:,.1f} - {high:,.1f}':>24}{ratio:>12}")
-    return "\n".join(lines)
+    return in_mode(step, way)
 
 
 def benchmark(args):
@@ -158,8 +103,6 @@ def benchmark(args):
     from transplant.training.quiet_start import start_tensorflow
 
     start_tensorflow()
-    import tensorflow as tf
-
     size = size_of(args, FULL, QUICK)
     print(f"median of {size.repeats} interleaved repeat{'s' if size.repeats > 1 else ''}")
     work = ways()
@@ -167,12 +110,7 @@ def benchmark(args):
         print("PyTorch is not installed: no comparison with it (pip install torch)")
     summary = summarize(measure_all(size, work))
     print(format_table(summary))
-    versions = {"tensorflow": tf.__version__, "cpus": os.cpu_count(), "repeats": size.repeats}
-    if "torch" in work["matching"]:
-        import torch
-
-        versions["torch"] = torch.__version__
-    print(json.dumps({"benchmark": "condensation_step", **summary, **versions}))
+    print_result("condensation_step", summary, size)
 
 
 def build_parser():

@@ -14,6 +14,7 @@ ENTRY_POINTS = (
     "finetuning.compare",
     "distillation.condensation.trainer",
     "distillation.condensation.evaluate",
+    "distillation.rdpd.trainer",
     "transplant.complexity",
     "transplant.demo",
     "transplant.datasets.tfds.build",

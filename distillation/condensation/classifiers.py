@@ -45,12 +45,16 @@ def classifier_probabilities(name, x, targets, test, seed, limit=None):
     Returns:
         float64 (records, classes).
     """
+    from threadpoolctl import threadpool_limits
+
     if limit is not None and len(x) > limit:
         rows = np.random.default_rng((seed, 2)).choice(len(x), limit, replace=False)
         x, targets = x[rows], targets[rows]
     model = CLASSIFIERS[name](seed)
     rows, y = np.nonzero(targets)
-    model.fit(x.reshape(len(x), -1)[rows], y, sample_weight=targets[rows, y])
     found = np.zeros((len(test), targets.shape[1]))
-    found[:, model.classes_] = model.predict_proba(test.reshape(len(test), -1))
+    # Sets are small: boosting on all cores waits for its threads more than it works, many times so on a busy machine.
+    with threadpool_limits(1, user_api="openmp"):
+        model.fit(x.reshape(len(x), -1)[rows], y, sample_weight=targets[rows, y])
+        found[:, model.classes_] = model.predict_proba(test.reshape(len(test), -1))
     return found

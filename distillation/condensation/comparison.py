@@ -17,6 +17,7 @@ from distillation.condensation.evaluation import (
 )
 from distillation.condensation.network_training import BATCH
 from distillation.condensation.networks import build_judge, build_network
+from distillation.condensation.real_examples import RealExamples
 from distillation.condensation.siamese_augmentation import SiameseAugmentation
 from distillation.condensation.streams import OWN_STEPS, WEIGHTS, stream
 from transplant.evaluation.network_means import mean_scores, paired_difference_of_means
@@ -71,7 +72,7 @@ class Comparison:
             self.recipe = TrainingRecipe(epochs or 1000, augmentation=SiameseAugmentation.of(distilled))
         else:
             self.recipe = TrainingRecipe(epochs or 300)
-        self._real = problem.real()
+        self._real = RealExamples.of(problem)
         self._test = Examples(problem.inputs("test"), problem.test.y)
         self._validation = choosing_examples(problem.inputs("validation"), problem.validation.y, seed)
         self._per_class = len(distilled) // len(distilled.classes)

@@ -5,7 +5,7 @@ import sys
 
 from distillation.condensation.architectures import JUDGES
 from distillation.condensation.classifiers import CLASSIFIERS
-from distillation.condensation.data_options import add_data_flags
+from distillation.data_options import add_data_flags
 from transplant.errors import DataError, OptionError
 from transplant.training.command_line import make_parser, positive_int, run, seed
 
@@ -72,7 +72,7 @@ def evaluate(args):
     start_tensorflow()
     from distillation.condensation.comparison import Comparison
     from distillation.condensation.distilled_set import DistilledSet
-    from distillation.condensation.problem import load_problem
+    from distillation.problem import load_problem
 
     path = pathlib.Path(args.distilled)
     distilled = DistilledSet.load(path)

@@ -30,6 +30,22 @@ class RealExamples:
             )
         object.__setattr__(self, "_rows", [np.flatnonzero(self.y == label) for label in range(self.n_classes)])
 
+    @classmethod
+    def of(cls, problem):
+        """Return those of a `Problem`'s training part.
+
+        Raises:
+            DataError: if a class has no records.
+        """
+        data = problem.train
+        absent = [name for name, count in data.counts().items() if not count]
+        if absent:
+            raise DataError(
+                f"{data.dataset}: a set is distilled from records of every class. Received: none of "
+                f"{', '.join(absent)} in the training part; give records of them, or a set without the class"
+            )
+        return cls(problem.inputs("train"), data.y, len(data.classes))
+
     def rows_of(self, label):
         """Return the rows of a class."""
         return self._rows[label]

@@ -8,17 +8,19 @@ import pandas as pd
 
 from distillation.condensation.advice import advice
 from distillation.condensation.checkpoint import CHECKPOINT, restore_checkpoint, save_checkpoint
+from distillation.condensation.constraints import Constraint
 from distillation.condensation.coresets import choose_coreset
-from distillation.condensation.data_options import data_options
 from distillation.condensation.distilled_set import DistilledSet
 from distillation.condensation.icu_table import write_table
 from distillation.condensation.methods import get_method
 from distillation.condensation.networks import build_network, default_arch, default_scheme, default_width
 from distillation.condensation.plots import draw_distillation
-from distillation.condensation.problem import load_problem
+from distillation.condensation.real_examples import RealExamples
 from distillation.condensation.siamese_augmentation import NO_AUGMENTATION, SiameseAugmentation
 from distillation.condensation.synthetic_set import SyntheticSet, check_numbers
 from distillation.condensation.validation_look import ValidationLook
+from distillation.data_options import data_options
+from distillation.problem import load_problem
 from transplant.atomic import atomic_path
 from transplant.errors import JobError
 from transplant.training.description import collect_versions
@@ -43,7 +45,7 @@ def distil(args, options, job, log=print):
     """
     seed_everything(options.seed)
     method, problem = get_method(args.method), load_problem(args, log)
-    shape, real = problem.train.input_shape, problem.real()
+    shape, real = problem.train.input_shape, RealExamples.of(problem)
     arch = args.arch or default_arch(shape)
     width = args.width or default_width(arch, shape)
     if not method.is_coreset:
@@ -104,12 +106,12 @@ def _learn(args, options, problem, model, provenance, job, log):
 
 def _begin(options, problem, model, provenance):
     """Return the run of the method, a function that returns its `DistilledSet` of now, and the augmentation."""
-    real, method = problem.real(), get_method(provenance["method"])
+    real, method = RealExamples.of(problem), get_method(provenance["method"])
     is_vanilla = method.name == _VANILLA
     copies = options.distill_steps if is_vanilla else 1
     of_step = options.ipc // copies
     synthetic = SyntheticSet.begin(real, of_step, options.start, options.seed, options.soft_labels, copies)
-    constraint = problem.constraint(options)
+    constraint = Constraint.of(problem.train, problem.inputs("train"), options.keep_range, options.clamp)
     constraint.apply(synthetic.x)
     augmentation = SiameseAugmentation.of(problem.train) if options.augment else NO_AUGMENTATION
     others = {} if is_vanilla else {"augmentation": augmentation}

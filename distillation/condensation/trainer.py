@@ -6,8 +6,8 @@ import sys
 
 from distillation.condensation.architectures import DISTILLABLE
 from distillation.condensation.configs import CONFIGS
-from distillation.condensation.data_options import add_data_flags
 from distillation.condensation.methods import METHODS, SCHEMES, MethodOptions, settle_options
+from distillation.data_options import add_data_flags
 from transplant.training.command_line import (
     make_parser,
     non_negative_int,

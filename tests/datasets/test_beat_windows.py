@@ -4,9 +4,10 @@ import re
 
 import numpy as np
 import pytest
+import wfdb
 
 from transplant.datasets import beat_windows
-from transplant.datasets.beat_windows import _cut, read_beats, read_synthetic_beats
+from transplant.datasets.beat_windows import _cut, read_beats, read_synthetic_beats, read_two_lead_beats
 from transplant.datasets.record import Record
 from transplant.errors import DataError, OptionError
 
@@ -87,3 +88,32 @@ def test_the_real_ones(real_data):
     counted = re.findall(r"[\d,]*\d(?= thinned| of other| at the)", found.notes[-1])
     assert len(counted) == 3
     assert len(found) + sum(int(text.replace(",", "")) for text in counted) == 95_118
+
+
+def test_two_leads_are_taken_by_name(tmp_path):
+    time = np.arange(20 * 256) / 256
+    waves = {"V1": np.sin(2 * np.pi * time), "MLII": np.cos(2 * np.pi * time), "V5": 0 * time}
+    for name, leads in (("a", ("V1", "MLII")), ("b", ("MLII", "V5")), ("c", ("MLII", "V1", "V5"))):
+        wfdb.wrsamp(
+            name, fs=256, units=["mV"] * len(leads), sig_name=list(leads), fmt=["16"] * len(leads),
+            p_signal=np.stack([waves[lead] for lead in leads], axis=1), write_dir=str(tmp_path),
+        )  # fmt: skip
+        wfdb.wrann(name, "atr", np.array([1280, 1536, 2560]), symbol=["N", "A", "V"], write_dir=str(tmp_path))
+    found = read_two_lead_beats(tmp_path).data
+    assert found.leads == ("MLII", "V1") and set(found.group_ids.tolist()) == {"a", "c"} and len(found) == 6
+    assert found.notes[-1] == "1 records have not both leads: b"
+    times = 5 - 0.75 + np.arange(192) / 128
+    for row in (found.x[0], found.x[3]):
+        np.testing.assert_allclose(row, np.stack([np.cos(2 * np.pi * times), np.sin(2 * np.pi * times)], 1), atol=0.01)
+
+
+def test_two_real_leads(real_data):
+    found = read_two_lead_beats(real_data / "mitdb").data
+    assert found.x.shape[1:] == (192, 2) and "114" not in found.group_ids and "100" not in found.group_ids
+    assert len(set(found.group_ids)) > 30
+    # The first lead is the one that beats of a single lead have, where a record has both.
+    single = read_beats(real_data / "mitdb").data
+    rows = {name: index for index, name in enumerate(single.record_ids.tolist())}
+    shared = [index for index, name in enumerate(found.record_ids.tolist()) if name in rows]
+    assert len(shared) == len(found)
+    np.testing.assert_array_equal(found.x[shared, :, 0], single.x[[rows[found.record_ids[i]] for i in shared], :, 0])

@@ -10,7 +10,7 @@ from figure_checks import check_file, texts_overlap
 from distillation.condensation.distilled_set import DistilledSet
 from distillation.condensation.example_plots import draw_examples, plot_ecg
 from distillation.condensation.plots import plot_course, plot_values
-from distillation.condensation.problem import Problem
+from distillation.problem import Problem
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.signals.normalization import Normalization
 

@@ -1,5 +1,6 @@
 """Single heart beats by class, cut from annotated recordings: of MIT-BIH, or of the embedded synthetic ones."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -16,6 +17,7 @@ RATE_HZ = 128.0
 BEFORE_S = AFTER_S = 0.75
 """A window holds the beat before too where the rhythm is not slow, so that a premature beat can be told by its time."""
 LEADS = "MLII|II|ECG|V5|V2|V1"
+TWO_LEADS = ("MLII", "V1")
 BEATS_PER_PATIENT = 100
 
 _CLASS_OF = {BEAT_NORMAL: 0, BEAT_PAC: 1, BEAT_PVC: 2}
@@ -46,23 +48,60 @@ def read_beats(source, *, skipped=None, on_record=None, beats_per_patient=None):
     Raises:
         DataError: if there are no records, or a class has no beats.
     """
+    records = _wfdb_records(source, skipped, on_record, lambda record: record.select_leads([LEADS]))
+    return _cut(records, "mitbih_beats", "MIT-BIH symbols", _positive(beats_per_patient), str(source))
+
+
+def read_two_lead_beats(source, *, skipped=None, on_record=None, beats_per_patient=None):
+    """Read beats as `read_beats` does, in leads MLII and V1 at once.
+
+    Leads are found by name: MIT-BIH 114 has V5 first. Records without both, 100, 102 and 104 among them, are left out
+    and named in the notes.
+
+    Args:
+        source, skipped, on_record, beats_per_patient: as of `read_beats`.
+
+    Returns:
+        `WholeSet` of (beats, 192, 2); group_ids are the patients.
+
+    Raises:
+        DataError: as `read_beats`.
+    """
+    without = []
+
+    def select(record):
+        if not set(TWO_LEADS) <= set(record.leads):
+            without.append(record.name)
+            return None
+        return record.select_leads(TWO_LEADS)
+
+    records = _wfdb_records(source, skipped, on_record, select)
+    name, labels, most = "mitbih_two_leads", "MIT-BIH symbols", _positive(beats_per_patient)
+    found = _cut(records, name, labels, most, str(source), leads=TWO_LEADS).data
+    if without:
+        note = f"{len(without)} records have not both leads: {', '.join(without)}"
+        found = dataclasses.replace(found, notes=(*found.notes, note))
+    return WholeSet(found)
+
+
+def _wfdb_records(source, skipped, on_record, select):
+    """Yield (patient, `Record`) of a folder; `select` takes leads from a record, or returns None to leave it out."""
     from transplant.datasets.wfdb_directory import WfdbDirectory
 
     directory = WfdbDirectory(source)
-
-    def records():
-        for patient, names in directory.patients().items():
-            for name in names:
-                try:
-                    yield patient, directory.read(name).select_leads([LEADS])
-                except DataError as error:
-                    if skipped is None:
-                        raise
-                    skipped.append(Skipped(pathlib.Path(name).name, str(error)))
-                if on_record is not None:
-                    on_record()
-
-    return _cut(records(), "mitbih_beats", "MIT-BIH symbols", _positive(beats_per_patient), str(source))
+    for patient, names in directory.patients().items():
+        for name in names:
+            try:
+                record = select(directory.read(name))
+            except DataError as error:
+                if skipped is None:
+                    raise
+                skipped.append(Skipped(pathlib.Path(name).name, str(error)))
+                record = None
+            if record is not None:
+                yield patient, record
+            if on_record is not None:
+                on_record()
 
 
 def read_synthetic_beats(source=None, *, skipped=None, on_record=None, beats_per_patient=None):
@@ -96,7 +135,7 @@ def _positive(text):
     return int(text)
 
 
-def _cut(records, dataset, label_version, most, where, notes=()):
+def _cut(records, dataset, label_version, most, where, notes=(), leads=("ECG",)):
     """Return the `WholeSet` of the beats of (patient, `Record`) pairs."""
     windows = {}  # patient -> class -> list of (name, window)
     left_out = {"of other kinds": 0, "at the ends or on invalid samples": 0}
@@ -131,7 +170,7 @@ def _cut(records, dataset, label_version, most, where, notes=()):
         record_ids=names,
         group_ids=groups,
         sampling_rate_hz=RATE_HZ,
-        leads=("ECG",),
+        leads=leads,
         dataset=dataset,
         label_version=label_version,
         unit="mV",
@@ -145,8 +184,8 @@ def _cut(records, dataset, label_version, most, where, notes=()):
 
 
 def _beats(record, left_out):
-    """Yield (name, class, window (samples, 1)) of a record's beats."""
-    resampled = resample(record.signal[:, :1], record.sampling_rate_hz, RATE_HZ)
+    """Yield (name, class, window (samples, leads)) of a record's beats."""
+    resampled = resample(record.signal, record.sampling_rate_hz, RATE_HZ)
     before, samples = round(BEFORE_S * RATE_HZ), round((BEFORE_S + AFTER_S) * RATE_HZ)
     for position, kind in zip(record.beat_positions.tolist(), record.beat_classes.tolist()):
         label = _CLASS_OF.get(kind)

@@ -219,25 +219,43 @@ def read_measurements(tables, stays, categories=SPELLINGS, outliers=KEEP, on_rec
         float32 (stays, 48, 17) as `last_values` makes it; and a dict of counts: "used", "no value" (text that is
         no number or no category), "outside" (of the ranges; removed or brought into them if outliers is "remove").
     """
-    import pandas
-
     chart, lab = item_variables(tables.version == MIMIC_IV)
     counts = {"used": 0, "no value": 0, "outside": 0}
     parts = []
     for table, items in (("CHARTEVENTS", chart), ("LABEVENTS", lab)):
         for events in read_events(tables, table, items, stays, rows, on_record):
-            events = _with_values(events, categories, outliers, counts)
-            # Only the last of an hour is kept, so that no chunk adds much more than the tensor has places.
-            hour = np.ceil(events["hour"].to_numpy() - _EPSILON_HOURS)
-            place = (events["stay"] * len(VARIABLES) + events["variable"]).to_numpy() * (HOURS + 1) + hour
-            last = events[np.append(place[1:] != place[:-1], True)[: len(events)]]
-            parts.append(last.astype({"stay": "int32", "variable": "int8", "hour": "float32", "value": "float32"}))
+            parts.append(last_of_hours(_with_values(events, categories, outliers, counts), len(VARIABLES)))
+    return bin_events(parts, len(stays), len(VARIABLES)), counts
+
+
+def last_of_hours(events, n_variables):
+    """Return of each stay, variable and hour the last event alone: no chunk adds much more than a tensor has places.
+
+    Args:
+        events: `pandas.DataFrame` with stay, hour, variable and value, as `in_order` has them.
+        n_variables: number of variables.
+    """
+    hour = np.ceil(events["hour"].to_numpy() - _EPSILON_HOURS)
+    place = (events["stay"] * n_variables + events["variable"]).to_numpy() * (HOURS + 1) + hour
+    last = events[np.append(place[1:] != place[:-1], True)[: len(events)]]
+    return last.astype({"stay": "int32", "variable": "int8", "hour": "float32", "value": "float32"})
+
+
+def bin_events(parts, n_stays, n_variables):
+    """Return float32 (stays, 48, variables) of `last_values` from the `last_of_hours` of chunks.
+
+    Args:
+        parts: list of `pandas.DataFrame`.
+        n_stays, n_variables: size of the result.
+    """
+    import pandas
+
     columns = ("stay", "hour", "variable", "value")
     arrays = [np.zeros(0)] * len(columns)
     if parts:
-        events = _in_order(pandas.concat(parts))
+        events = in_order(pandas.concat(parts))
         arrays = [events[name].to_numpy() for name in columns]
-    return last_values(*arrays, len(stays), len(VARIABLES), HOURS), counts
+    return last_values(*arrays, n_stays, n_variables, HOURS)
 
 
 def read_events(tables, table, items, stays, rows=CHUNK_ROWS, on_record=None):
@@ -342,10 +360,11 @@ def _with_values(events, categories, outliers, counts):
     events = events[["stay", "hour", "variable"]].assign(value=value)
     events = events[~np.isnan(value)]
     counts["used"] += len(events)
-    return _in_order(events)
+    return in_order(events)
 
 
-def _in_order(events):
+def in_order(events):
+    """Return events by stay, variable and hour; of one time the larger value comes last."""
     return events.sort_values(["stay", "variable", "hour", "value"], kind="stable", ignore_index=True)
 
 

@@ -91,6 +91,7 @@ class DatasetSpec:
         return Normalization.paper(module.PAPER_NAME, module.PAPER_MEAN_MV, module.PAPER_STD_MV, leads)
 
 
+MASKS = DatasetOption("masks", "columns that say what was measured in which hour", True)
 TARGET = DatasetOption(
     "target", "death in hospital, or length of stay in classes of days", "mortality", ("mortality", "los")
 )
@@ -129,6 +130,17 @@ DATASETS = {
             default_arch="cnn",
         ),
         DatasetSpec(
+            "mitbih_two_leads",
+            "single beats of MIT-BIH in leads MLII and V1 at once: normal, pac, pvc",
+            "transplant.datasets.beat_windows",
+            "read_two_lead_beats",
+            is_whole=True,
+            options=(BEATS,),
+            shape=(192, 2),
+            n_classes=3,
+            default_arch="cnn",
+        ),
+        DatasetSpec(
             "synthetic-ecg",
             "single beats of embedded synthetic recordings: normal, pac, pvc; not evidence",
             "transplant.datasets.beat_windows",
@@ -138,6 +150,37 @@ DATASETS = {
             options=(BEATS,),
             shape=(192, 1),
             n_classes=3,
+            default_arch="cnn",
+        ),
+        DatasetSpec(
+            "synthetic-leads",
+            "embedded synthetic recordings of three leads: sinus, afib, aflut, pvc; not evidence",
+            "transplant.datasets.synthetic_leads",
+            "read_synthetic_leads",
+            needs_source=False,
+            is_whole=True,
+            shape=(1000, 3),
+            n_classes=4,
+            default_arch="cnn",
+        ),
+        DatasetSpec(
+            "pamap2",
+            "PAMAP2, 5 s of heart rate and three inertial units in twelve activities",
+            "transplant.datasets.pamap2",
+            "read_pamap2",
+            is_whole=True,
+            shape=(256, 52),
+            n_classes=12,
+            default_arch="cnn",
+        ),
+        DatasetSpec(
+            "ptbdb",
+            "PTB diagnostic ECG database, 10 s of 15 leads by reason for admission",
+            "transplant.datasets.ptbdb",
+            "read_ptbdb",
+            is_whole=True,
+            shape=(2000, 15),
+            n_classes=6,
             default_arch="cnn",
         ),
         DatasetSpec(
@@ -177,7 +220,7 @@ DATASETS = {
             is_whole=True,
             options=(
                 TARGET,
-                DatasetOption("masks", "columns that say what was measured in which hour", True),
+                MASKS,
                 DatasetOption(
                     "variables", "the variables to use, with commas between; all if not given", metavar="LIST"
                 ),
@@ -207,6 +250,17 @@ DATASETS = {
             ),
             shape=(48, 76),
             n_classes=2,
+            default_arch="lstm-icu",
+        ),
+        DatasetSpec(
+            "mimic3_vitals",
+            "MIMIC-III tables to 48 h of six vital signs by the hour, by eight diseases diagnosed first",
+            "transplant.datasets.mimic3_vitals",
+            "read_mimic3_vitals",
+            is_whole=True,
+            options=(MASKS,),
+            shape=(48, 12),
+            n_classes=8,
             default_arch="lstm-icu",
         ),
         DatasetSpec(

@@ -173,7 +173,7 @@ class WfdbDirectory:
             DataError: if the header, signal or annotations are missing, cut
                 short or unreadable.
         """
-        signal, rate, leads, gain, baseline = _read_signal(str(record))
+        signal, rate, leads, gain, baseline = read_signal(str(record))
         samples, symbols, notes = _read_annotations(str(record))
         if len(samples) and (samples[-1] > len(signal) or samples[0] < 0):
             raise DataError(
@@ -253,8 +253,36 @@ def _unreadable(file, problem, error):
 _WFDB_ERRORS = (ValueError, TypeError, IndexError, KeyError, AttributeError, OSError, OverflowError, MemoryError)
 
 
-def _read_signal(record):
-    """Return signal float32 (time, leads) in mV, rate, lead names, gain and baseline."""
+def read_comments(record):
+    """Return the comment lines of a record's header, without "#".
+
+    Args:
+        record: path without extension.
+
+    Raises:
+        DataError: if the header is missing or cannot be read.
+    """
+    import wfdb
+
+    _need(f"{record}.hea", "header (.hea)")
+    try:
+        return list(wfdb.rdheader(record).comments)
+    except _WFDB_ERRORS as error:
+        raise _unreadable(f"{record}.hea", "the header cannot be read", error) from error
+
+
+def read_signal(record):
+    """Read the signals of a record, which needs no annotations.
+
+    Args:
+        record: path without extension.
+
+    Returns:
+        Signal float32 (time, leads) in mV, NaN where invalid; sampling rate in Hz, lead names, gain and baseline.
+
+    Raises:
+        DataError: if the header or a signal is missing, cut short or damaged.
+    """
     import wfdb
 
     _need(f"{record}.hea", "header (.hea)")

@@ -98,7 +98,7 @@ def build_recurrent(arch, input_shape, seed=None, name="backbone"):
         if layout.cell == "gru":
             x = _gru(units, layer_name, seed, return_sequences=not is_last)(x)
         elif layout.first_is_bidirectional and number == 1:
-            x = _bidirectional_lstm(units // 2, layer_name, seed, layout.dropout)(x)
+            x = bidirectional_lstm(units // 2, layer_name, seed, layout.dropout)(x)
         else:
             x = _lstm(units, layer_name, layer_name, seed, layout.dropout, return_sequences=not is_last)(x)
     if layout.relu_units:
@@ -129,19 +129,33 @@ def _gru(units, name, seed, return_sequences):
     )
 
 
-def _lstm(units, name, seed_name, seed, dropout, return_sequences, go_backwards=False):
+def _lstm(units, name, seed_name, seed, dropout, return_sequences, go_backwards=False, unroll=False):
     cell = keras.layers.LSTMCell(
         units, dropout=dropout, dtype=full_precision(), name="lstm_cell", **_initializers(seed, seed_name)
     )
     return keras.layers.RNN(
-        cell, return_sequences=return_sequences, go_backwards=go_backwards, dtype=full_precision(), name=name
+        cell,
+        return_sequences=return_sequences,
+        go_backwards=go_backwards,
+        unroll=unroll,
+        dtype=full_precision(),
+        name=name,
     )
 
 
-def _bidirectional_lstm(units, name, seed, dropout):
+def bidirectional_lstm(units, name, seed, dropout=0.0, unroll=False):
+    """Return an LSTM in both directions that returns every step, (batch, steps, 2 units).
+
+    Args:
+        units: of each direction.
+        name: of the layer.
+        seed: of the initial weights and of dropout; None for Keras' global random state.
+        dropout: of the inputs in training, the same channels at every step. Defaults to none.
+        unroll: whether the steps stand side by side in the graph, which is faster for a few. Defaults to False.
+    """
     # Made from one layer, both directions would start from the same weights, because they would have one seed.
     forward, backward = (
-        _lstm(units, direction, f"{name}/{direction}", seed, dropout, True, go_backwards=direction == "backward_lstm")
+        _lstm(units, direction, f"{name}/{direction}", seed, dropout, True, direction == "backward_lstm", unroll)
         for direction in ("forward_lstm", "backward_lstm")
     )
     return keras.layers.Bidirectional(forward, backward_layer=backward, dtype=full_precision(), name=name)

@@ -1,12 +1,10 @@
-"""The real data of a distillation: training, validation and test part, standardised."""
+"""Real data that knowledge is distilled from: training, validation and test part, standardised."""
 
 import dataclasses
 import itertools
 
 import numpy as np
 
-from distillation.condensation.constraints import Constraint
-from distillation.condensation.real_examples import RealExamples
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.datasets.registry import get_dataset
 from transplant.errors import DataError, OptionError
@@ -28,7 +26,7 @@ from transplant.training.standardisation import choose_normalization
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """What is distilled, and what it is judged on.
+    """What is distilled, and what the result is judged on.
 
     Attributes:
         train, validation, test: `LabelledSet`s, as recorded.
@@ -48,25 +46,6 @@ class Problem:
         if part not in self._inputs:
             self._inputs[part] = getattr(self, part).standardized(self.normalization)
         return self._inputs[part]
-
-    def real(self):
-        """Return the training part as `RealExamples`.
-
-        Raises:
-            DataError: if a class has no records.
-        """
-        counts = self.train.counts()
-        absent = [name for name, count in counts.items() if not count]
-        if absent:
-            raise DataError(
-                f"{self.train.dataset}: a set is distilled from records of every class. Received: none of "
-                f"{', '.join(absent)} in the training part; give records of them, or a set without the class"
-            )
-        return RealExamples(self.inputs("train"), self.train.y, len(self.train.classes))
-
-    def constraint(self, options):
-        """Return the `Constraint` that `MethodOptions` ask for, and indicator columns have."""
-        return Constraint.of(self.train, self.inputs("train"), options.keep_range, options.clamp)
 
 
 def load_problem(args, log=print, normalization=None):

@@ -1,0 +1,1 @@
+"""RDPD: a student that sees a few channels imitates a teacher that saw them all."""

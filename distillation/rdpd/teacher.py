@@ -1,0 +1,138 @@
+"""The teacher: a network that sees all channels, trained once and frozen, and what it says of the training records."""
+
+import dataclasses
+import pathlib
+import zipfile
+import zlib
+
+import numpy as np
+
+from distillation.rdpd.imitation import LABELS, build_imitation
+from distillation.rdpd.methods import METHODS
+from distillation.rdpd.training import network_outputs, train
+from transplant.atomic import atomic_path
+from transplant.errors import WeightsError
+from transplant.modules.segment_rnn import SegmentRnnSize, build_segment_rnn
+from transplant.training.loop import BEST_WEIGHTS
+from transplant.training.weights import assign_weights, read_weights
+
+FOLDER, OUTPUTS = "teacher", "teacher_outputs.npz"
+TASK = "rdpd teacher"
+
+
+@dataclasses.dataclass(frozen=True)
+class Teacher:
+    """A trained network and its description.
+
+    Attributes:
+        network: `keras.Model` from records to (logits, attention).
+        description: its `ModelDescription`.
+    """
+
+    network: object
+    description: object
+
+
+def train_teacher(problem, size, temperature, settings, description, job, log=print):
+    """Train a teacher in its folder of the job, or go on.
+
+    Args:
+        problem: `Problem`.
+        size: `SegmentRnnSize`.
+        temperature: of its hard labels.
+        settings: `TrainingSettings`.
+        description: its `ModelDescription`.
+        job: job folder.
+        log: function that takes a line.
+
+    Returns:
+        `Teacher` with its best weights.
+    """
+    network = build_segment_rnn(problem.train.input_shape, len(problem.train.classes), size, settings.seed, "teacher")
+    log(f"teacher: {len(problem.train.leads)} channels, {network.count_params():,} parameters")
+    model = build_imitation(network, METHODS["direct"], hard_temperature=temperature)
+    validation = problem.inputs("validation"), problem.validation.y
+    targets = {LABELS: problem.train.y.astype(np.int32)}
+    train(model, problem.inputs("train"), targets, validation, settings, description, job / FOLDER, log)
+    return Teacher(network, description)
+
+
+def load_teacher(path, problem, size, log=print):
+    """Load the teacher of another job.
+
+    Args:
+        path: that job's folder, its folder of the teacher, or its best_weights.npz.
+        problem: `Problem` of this run.
+        size: `SegmentRnnSize` of a teacher here: its segments must be the teacher's.
+        log: function that takes a line.
+
+    Raises:
+        WeightsError: if there is none, or it is of other channels, classes, standardisation or segments.
+    """
+    file = _find(pathlib.Path(path))
+    weights = read_weights(file)
+    there, data = weights.description, problem.train
+    if there.task != TASK:
+        raise WeightsError(f"{file}: a teacher's weights are needed. Received: those of {there.task}; give an RDPD job")
+    own = SegmentRnnSize(**there.data["size"])
+    expected = {
+        "channels": (there.leads, data.leads),
+        "classes": (there.classes, data.classes),
+        "samples": (there.input_length, data.length),
+        "segments of": (own.segment, size.segment),
+        "standardisation": (there.normalization, problem.normalization),
+    }
+    for name, (received, needed) in expected.items():
+        if received != needed:
+            raise WeightsError(
+                f"{file}: teacher and student see the same records alike. Received: {name} {received}, not {needed}; "
+                "give a teacher of these data, split and segments, or train one"
+            )
+    network = build_segment_rnn(data.input_shape, len(data.classes), own, 0, "teacher")
+    assign_weights(network, weights)
+    log(f"teacher: {file}, {network.count_params():,} parameters")
+    return Teacher(network, there)
+
+
+def _find(path):
+    for file in (path, path / FOLDER / BEST_WEIGHTS, path / BEST_WEIGHTS):
+        if file.is_file():
+            return file
+    raise WeightsError(
+        f"{path}: a teacher is needed. Received: no {BEST_WEIGHTS} there; give the folder of an RDPD job"
+    )
+
+
+def teacher_outputs(teacher, x, fingerprint, job, batch_size):
+    """Return what a teacher says of the training records, computed once and kept in the job.
+
+    Args:
+        teacher: `Teacher`.
+        x: standardised training records of all channels.
+        fingerprint: of the training part.
+        job: job folder.
+        batch_size: records at once.
+
+    Returns:
+        float32 logits (records, classes) and attention (records, segments), of inference: no dropout.
+    """
+    path = job / OUTPUTS
+    stamp = f"{fingerprint} {_stamp(teacher.network)}"
+    if path.is_file():
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                if str(file["stamp"]) == stamp:
+                    return file["logits"], file["attention"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            path.unlink()  # half of it: computed again
+    logits, attention = (part.astype(np.float32) for part in network_outputs(teacher.network, x, batch_size))
+    with atomic_path(path) as temporary:
+        np.savez(temporary, logits=logits, attention=attention, stamp=np.array(stamp))
+    return logits, attention
+
+
+def _stamp(network):
+    checksum = 0
+    for weight in network.get_weights():
+        checksum = zlib.crc32(np.ascontiguousarray(weight).tobytes(), checksum)
+    return f"{checksum:08x}"

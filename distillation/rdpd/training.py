@@ -1,0 +1,70 @@
+"""The training of one network, teacher or student, and what it says of records."""
+
+import pathlib
+
+import numpy as np
+import pandas as pd
+import scipy.special
+
+from distillation.rdpd.batches import epoch_batches
+from transplant.evaluation.plots import plot_learning_curves
+from transplant.training.loop import BEST_WEIGHTS, Plan, run_plan
+from transplant.training.optimization import OptimizerSettings, build_optimizer
+from transplant.training.validation import validation_values
+from transplant.training.weights import assign_weights, read_weights
+
+
+def train(model, x, targets, validation, settings, description, job, log=print):
+    """Train, or go on training, a network, and leave it with its best weights.
+
+    Args:
+        model: `Imitation`.
+        x: standardised records of the training part, as the network sees them.
+        targets: dict of the model's targets.
+        validation: (x, y) of the validation part.
+        settings: `TrainingSettings`.
+        description: `ModelDescription` of the network.
+        job: folder of its history, checkpoints and best weights.
+        log: function that takes a line.
+
+    Returns:
+        The final `Progression`.
+    """
+    steps = -(-len(x) // settings.batch_size)
+    optimizer = OptimizerSettings(learning_rate=settings.learning_rate)
+    model.compile(build_optimizer(optimizer, settings.epochs * steps))
+    held_out, truth = validation
+
+    def validate():
+        logits, _ = network_outputs(model, held_out, settings.batch_size)
+        return validation_values(truth, scipy.special.softmax(logits, axis=1), (settings.monitor,))
+
+    plan = Plan(
+        epochs=settings.epochs,
+        steps_per_epoch=steps,
+        dataset_of_epoch=lambda epoch: epoch_batches(x, targets, settings.batch_size, settings.seed, epoch),
+        validate=validate,
+        monitor=settings.monitor,
+        stop_metric=settings.monitor,
+        patience=settings.patience,
+        keep_weights=False,
+        settings=optimizer,
+    )
+    job = pathlib.Path(job)
+    job.mkdir(exist_ok=True)
+    state = run_plan(plan, model, description, job, log)
+    assign_weights(model, read_weights(job / BEST_WEIGHTS))
+    plot_learning_curves(pd.DataFrame(state.history), job / "learning_curves.png", model.name, state.best_epoch)
+    return state
+
+
+def network_outputs(model, x, batch_size):
+    """Return float64 logits (records, classes) and attention (records, segments), without dropout.
+
+    Args:
+        model: network or `Imitation`.
+        x: standardised records.
+        batch_size: records at once.
+    """
+    logits, attention, *_ = model.predict(x, batch_size=batch_size, verbose=0)
+    return np.asarray(logits, np.float64), np.asarray(attention, np.float64)

@@ -1,0 +1,50 @@
+"""The rich and the poor view of a labelled set: all of its channels, and some of them by name."""
+
+import numpy as np
+
+from transplant.datasets.icu_tensor import CATEGORY_INFIX, MASK_PREFIX
+from transplant.errors import OptionError, shorten
+
+
+def poor_columns(leads, names):
+    """Return the columns of a poor view.
+
+    A name stands for its channel; of hourly tables for the one-hot columns of a variable and for its mask too,
+    because who measures a variable knows when it was measured.
+
+    Args:
+        leads: names of all channels.
+        names: those of the poor view, a list, or text with commas.
+
+    Returns:
+        list of indices, in the order of `leads`.
+
+    Raises:
+        OptionError: if a name is none of the channels, or they are all of them.
+
+    Example:
+        >>> poor_columns(("HR", "pH", "mask->HR", "mask->pH"), "HR")
+        [0, 2]
+    """
+    names = names.split(",") if isinstance(names, str) else list(names)
+    names = [name.strip() for name in names if name.strip()]
+    variables = [_variable(lead) for lead in leads]
+    unknown = [name for name in names if name not in variables and name not in leads]
+    if unknown or not names:
+        raise OptionError(
+            f"a poor view has channels of the rich data, {shorten(dict.fromkeys(variables), 12)}. Received: "
+            f"{', '.join(unknown) or 'none'}; name some of them"
+        )
+    columns = [index for index, lead in enumerate(leads) if lead in names or variables[index] in names]
+    if len(columns) == len(leads):
+        raise OptionError(f"a poor view lacks channels of the rich data. Received: all {len(leads)}; leave some out")
+    return columns
+
+
+def poor_view(x, columns):
+    """Return records (n, time, channels) with these columns alone, contiguous."""
+    return np.ascontiguousarray(x[..., columns])
+
+
+def _variable(lead):
+    return lead.removeprefix(MASK_PREFIX).partition(CATEGORY_INFIX)[0]

@@ -1,0 +1,150 @@
+"""The command from the embedded recordings to scores: files, exact resume, another job's teacher, one-line errors."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.special
+
+from distillation.problem import load_problem
+from distillation.rdpd import run as run_module
+from distillation.rdpd import trainer
+from transplant.evaluation.predictions import read_predictions
+
+SMALL = ["--epochs", "2", "--batch-size", "16", "--filters", "4", "--hidden", "3", "--kernel", "8", "--stride", "8"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_records():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("transplant.datasets.synthetic_leads.RECORDS", 80)
+        yield
+
+
+def run(job, *options):
+    return trainer.main(["--job-dir", str(job), *SMALL, *options])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    job = tmp_path_factory.mktemp("rdpd") / "job"
+    assert run(job) == 0
+    return job
+
+
+def test_a_job_has_teacher_and_student(finished):
+    files = {path.name for path in finished.iterdir()}
+    assert {"config.json", "history.csv", "best_weights.npz", "student.keras", "metrics.json", "teacher"} <= files
+    history = pd.read_csv(finished / "history.csv")
+    assert {"loss", "hard", "soft", "soft_kl", "attention", "combined", "acc", "val_loss", "auc"} <= set(history)
+    total = history[["hard", "soft", "attention", "combined"]].sum(axis=1)
+    np.testing.assert_allclose(history["loss"], total, rtol=1e-4)
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert set(metrics["student"]["test"]) == {"roc_auc", "pr_auc", "macro_f1", "macro_f1_at_half"}
+    for name in ("teacher", "student"):
+        with np.load(finished / f"{name}_test_attention.npz") as file:
+            attention = file["attention"]
+        assert attention.shape == (16, 4) and np.allclose(attention.sum(axis=1), 1)
+
+
+def test_the_kept_student_predicts_what_was_reported(finished):
+    args = trainer.build_parser().parse_args(["--dataset", "synthetic-leads"])
+    problem = load_problem(args, log=lambda line: None)
+    model = keras.saving.load_model(finished / "student.keras")
+    logits, _ = model.predict(problem.inputs("test")[..., :1], verbose=0)
+    reported = read_predictions(finished / "student_test_predictions.csv")
+    np.testing.assert_allclose(scipy.special.softmax(logits, axis=1), reported["y_prob"], atol=1e-5)
+
+
+def test_no_epoch_of_the_student_asks_the_teacher(finished, tmp_path, monkeypatch):
+    calls, during, train = [], [], run_module.train
+
+    def count(method):
+        def counted(self, *arguments, **options):
+            calls.extend([method.__name__] if self.name == "teacher" else [])
+            return method(self, *arguments, **options)
+
+        return counted
+
+    def watched(*arguments):
+        before = len(calls)
+        state = train(*arguments)
+        during.append(len(calls) - before)
+        return state
+
+    for name in ("predict", "__call__"):
+        monkeypatch.setattr(keras.Model, name, count(getattr(keras.Model, name)))
+    monkeypatch.setattr(run_module, "train", watched)
+    assert run(tmp_path / "job", "--teacher", str(finished)) == 0
+    # It is asked once for the training records, and for the two parts of the report.
+    assert calls.count("predict") == 3 and during == [0]
+    # The same teacher gives the same student.
+    histories = [pd.read_csv(folder / "history.csv") for folder in (finished, tmp_path / "job")]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [1, 2, 3, 4])
+def test_a_run_that_was_killed_ends_with_the_same_numbers(moment, finished, tmp_path, monkeypatch):
+    from transplant.training import loop
+
+    save, saved = loop.save_checkpoint, []
+
+    def stop(*arguments):
+        save(*arguments)
+        saved.append(1)
+        if len(saved) == moment:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_checkpoint", stop)
+        assert run(tmp_path / "job") == 130
+    assert run(tmp_path / "job", "--resume") == 0
+    for name in ("history.csv", "teacher/history.csv", "student_test_predictions.csv", "metrics.json"):
+        assert (tmp_path / "job" / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def test_half_written_outputs_of_the_teacher_are_made_again(finished, tmp_path):
+    job = shutil.copytree(finished, tmp_path / "job")
+    whole = (job / "teacher_outputs.npz").read_bytes()
+    (job / "teacher_outputs.npz").write_bytes(whole[: len(whole) // 2])
+    assert run(job, "--resume") == 0
+    with np.load(job / "teacher_outputs.npz") as made, np.load(finished / "teacher_outputs.npz") as first:
+        assert all(np.array_equal(made[name], first[name]) for name in ("logits", "attention", "stamp"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--dataset", "synthetic-leads"], "Received: no --poor-leads"),
+        (["--dataset", "synthetic-leads", "--poor-leads", "aVR"], "channels of the rich data, II, V1, V5"),
+        (["--segment", "300"], "1000 samples and segments of 300; take 250"),
+        (["--teacher", "nowhere"], "nowhere: a teacher is needed"),
+        (["--dataset", "digits", "--poor-leads", "grey"], "signals or tables are needed"),
+        (["--dataset", "synthetic-ecg", "--poor-leads", "ECG"], "Received: all 1; leave some out"),
+    ],
+)
+def test_what_cannot_be_is_one_line(options, message, tmp_path, capsys):
+    assert run(tmp_path / "job", *options) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and message in captured.err
+    assert not (tmp_path / "job").exists()
+
+
+def test_a_teacher_of_other_segments_is_refused(finished, tmp_path, capsys):
+    assert run(tmp_path / "job", "--teacher", str(finished), "--segment", "500") == 2
+    assert "segments of 250, not 500" in capsys.readouterr().err
+
+
+def test_a_student_is_no_teacher(finished, tmp_path, capsys):
+    assert run(tmp_path / "job", "--teacher", str(finished / "best_weights.npz")) == 2
+    assert "Received: those of rdpd student" in capsys.readouterr().err
+
+
+def test_a_temperature_of_zero_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(tmp_path / "job", "--temperature", "0")
+    assert "must be above 0, not 0" in capsys.readouterr().err
