@@ -71,7 +71,7 @@ def _teacher(args, problem, size, temperature, settings, job, log):
     if args.teacher:
         return load_teacher(args.teacher, problem, size, log)
     hard_temperature = temperature if args.teacher_temperature is None else args.teacher_temperature
-    description = _describe(problem, problem.train.leads, size, TASK, args.seed)
+    description = _describe(problem, range(len(problem.train.leads)), size, TASK, args.seed)
     return train_teacher(problem, size, hard_temperature, settings, description, job, log)
 
 
@@ -83,21 +83,22 @@ def _student(args, problem, columns, size, temperature, outputs, settings, job, 
     model = build_imitation(network, METHODS[args.method], temperature, args.attention_direction, args.bias_per_class)
     validation = poor_view(problem.inputs("validation"), columns), problem.validation.y
     targets = {LABELS: data.y.astype(np.int32)} | outputs
-    description = _describe(problem, leads, size, STUDENT_TASK, args.seed)
+    description = _describe(problem, columns, size, STUDENT_TASK, args.seed)
     train(model, poor_view(problem.inputs("train"), columns), targets, validation, settings, description, job, log)
     network.save(job / "student.keras")
     return network
 
 
-def _describe(problem, leads, size, task, seed):
+def _describe(problem, columns, size, task, seed):
+    """Return the `ModelDescription` of a network that sees these columns."""
     data = problem.train
     return ModelDescription(
         architecture="segment_rnn",
         stages=1,
-        leads=leads,
+        leads=[data.leads[column] for column in columns],
         sampling_rate_hz=data.sampling_rate_hz,
         unit=data.unit,
-        normalization=problem.normalization,
+        normalization=problem.normalization.select(columns),
         input_length=data.length,
         task=task,
         classes=data.classes,

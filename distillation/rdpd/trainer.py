@@ -114,7 +114,8 @@ def train(args):
     start_tensorflow()
     from distillation.rdpd.run import imitate
 
-    with job_folder(args, "distillation.rdpd.trainer", args.method) as job:
+    # A teacher that is trained is kept, whatever becomes of its student.
+    with job_folder(args, "distillation.rdpd.trainer", args.method, "**/epoch_*") as job:
         print(f"job folder: {job}", flush=True)
         imitate(args, job)
     return job

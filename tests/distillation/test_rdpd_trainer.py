@@ -12,7 +12,9 @@ import scipy.special
 from distillation.problem import load_problem
 from distillation.rdpd import run as run_module
 from distillation.rdpd import trainer
+from transplant.errors import TrainingError
 from transplant.evaluation.predictions import read_predictions
+from transplant.training.weights import read_weights
 
 SMALL = ["--epochs", "2", "--batch-size", "16", "--filters", "4", "--hidden", "3", "--kernel", "8", "--stride", "8"]
 
@@ -84,6 +86,26 @@ def test_no_epoch_of_the_student_asks_the_teacher(finished, tmp_path, monkeypatc
     # The same teacher gives the same student.
     histories = [pd.read_csv(folder / "history.csv") for folder in (finished, tmp_path / "job")]
     pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+
+def test_the_students_weights_say_what_it_sees(finished):
+    student = read_weights(finished / "best_weights.npz").description
+    teacher = read_weights(finished / "teacher" / "best_weights.npz").description
+    assert student.leads == ("II",) and teacher.leads == ("II", "V1", "V5")
+    assert student.normalization.mean == teacher.normalization.mean[:1] and len(teacher.normalization.std) == 3
+
+
+def test_a_student_that_fails_leaves_the_teacher(tmp_path, monkeypatch, capsys):
+    train = run_module.train
+
+    def fail(*arguments):
+        raise TrainingError("the loss must be a number")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "train", fail)
+        assert run(tmp_path / "job", "--epochs", "1") == 2
+    assert (tmp_path / "job" / "teacher" / "best_weights.npz").is_file()
+    assert train is run_module.train and run(tmp_path / "job", "--epochs", "1", "--resume") == 0
 
 
 @pytest.mark.slow

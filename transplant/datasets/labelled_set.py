@@ -187,16 +187,11 @@ class LabelledSet:
                 f"{self.dataset}: no lead {text}. Received: leads {', '.join(self.leads)} "
                 f"(columns 0 to {len(names) - 1}); name one of them with --channel"
             )
-        normalization = dataclasses.replace(
-            self.normalization,
-            mean=self.normalization.mean[column : column + 1],
-            std=self.normalization.std[column : column + 1],
-        )
         return dataclasses.replace(
             self,
             x=self.x[..., column : column + 1],
             leads=(self.leads[column],),
-            normalization=normalization,
+            normalization=self.normalization.select([column]),
             indicators=tuple(name for name in self.indicators if name == self.leads[column]),
         )
 

@@ -43,6 +43,11 @@ class Normalization:
             return x
         return x * np.asarray(self.std, np.float32) + np.asarray(self.mean, np.float32)
 
+    def select(self, columns):
+        """Return that of some leads, by their columns."""
+        mean, std = (tuple(values[column] for column in columns) for values in (self.mean, self.std))
+        return dataclasses.replace(self, mean=mean, std=std)
+
     def to_dict(self):
         """Return a JSON-ready dict."""
         return dataclasses.asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
