@@ -101,7 +101,7 @@ def test_a_run_that_was_interrupted_ends_with_the_same_numbers(method, finished,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "special"), [("vanilla", ["--decay-every", "2"]), ("dc", []), ("dm", [])])
+@pytest.mark.parametrize(("method", "special"), [("vanilla", ["--decay-every", "2"]), ("dm", [])])
 def test_a_finished_run_goes_on_with_more_iterations(method, special, finished, tmp_path, capsys):
     options = [*options_of(method), *special]
     assert run(tmp_path / "parts", *options, "--iterations", "2") == 0

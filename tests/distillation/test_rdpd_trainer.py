@@ -109,7 +109,7 @@ def test_a_student_that_fails_leaves_the_teacher(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", [1, 2, 3, 4])
+@pytest.mark.parametrize("moment", [1, 3])  # in the teacher, in the student
 def test_a_run_that_was_killed_ends_with_the_same_numbers(moment, finished, tmp_path, monkeypatch):
     from transplant.training import loop
 
