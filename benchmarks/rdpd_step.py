@@ -4,7 +4,7 @@ import importlib.util
 import sys
 
 from speeds import Size, add_size_flags, size_of
-from steps import format_table, in_mode, measure_all, print_result, summarize
+from steps import in_mode, run_benchmark
 
 from transplant.training.command_line import make_parser, run
 
@@ -77,17 +77,7 @@ def ways(batch=BATCH):
 
 def benchmark(args):
     """Measure and print what the parsed options ask for."""
-    from transplant.training.quiet_start import start_tensorflow
-
-    start_tensorflow()
-    size = size_of(args, FULL, QUICK)
-    print(f"median of {size.repeats} interleaved repeat{'s' if size.repeats > 1 else ''}")
-    work = ways()
-    if "torch" not in work["teacher"]:
-        print("PyTorch is not installed: no comparison with it (pip install torch)")
-    summary = summarize(measure_all(size, work))
-    print(format_table(summary))
-    print_result("rdpd_step", summary, size)
+    run_benchmark("rdpd_step", ways, size_of(args, FULL, QUICK))
 
 
 def build_parser():

@@ -66,17 +66,26 @@ def format_table(summary):
     return "\n".join(lines)
 
 
-def print_result(name, summary, size):
-    """Print the last line: the summary with versions as JSON.
+def run_benchmark(name, ways, size):
+    """Measure every way of every step and print the table and, as the last line, everything as JSON.
 
     Args:
         name: of the benchmark.
-        summary: of `summarize`.
-        size: `Size` that was measured.
+        ways: function that returns dict step -> dict way -> function that takes one step.
+        size: `Size`.
     """
+    from transplant.training.quiet_start import start_tensorflow
+
+    start_tensorflow()
     import tensorflow as tf
 
+    print(f"median of {size.repeats} interleaved repeat{'s' if size.repeats > 1 else ''}")
+    work = ways()
     versions = {"tensorflow": tf.__version__, "cpus": os.cpu_count(), "repeats": size.repeats}
-    if "torch" in sys.modules:
+    if any("torch" in of_step for of_step in work.values()):
         versions["torch"] = sys.modules["torch"].__version__
+    else:
+        print("PyTorch is not installed: no comparison with it (pip install torch)")
+    summary = summarize(measure_all(size, work))
+    print(format_table(summary))
     print(json.dumps({"benchmark": name, **summary, **versions}))

@@ -15,6 +15,9 @@ from transplant.signals.normalization import Normalization
 _FORMAT = "transplant distilled set 1"
 _ARRAYS = ("x", "y", "targets", "rates", "step", "metadata")
 
+DISTILLED, EVALUATION = "distilled.npz", "evaluation.json"
+"""Files of a job: the set, and what `evaluate` says of it."""
+
 
 @dataclasses.dataclass(frozen=True)
 class DistilledSet:
@@ -145,7 +148,7 @@ class DistilledSet:
             DataError: if the file is missing, cut short or something else.
         """
         path = pathlib.Path(path)
-        path = path / "distilled.npz" if path.is_dir() else path
+        path = path / DISTILLED if path.is_dir() else path
         try:
             with np.load(path, allow_pickle=False) as file:
                 missing = [name for name in _ARRAYS if name not in file.files]

@@ -144,6 +144,7 @@ def _summaries(args, rows, problem, classes):
 def _report(args, path, comparison, summaries, warnings):
     """Print the tables, and write them as evaluation.md and evaluation.json."""
     from distillation.condensation.comparison import table
+    from distillation.condensation.distilled_set import EVALUATION
     from transplant.atomic import atomic_path
     from transplant.evaluation.report import write_metrics
 
@@ -160,7 +161,7 @@ def _report(args, path, comparison, summaries, warnings):
     print("\n".join(lines))
     folder = path if path.is_dir() else path.parent
     write_metrics(
-        folder / "evaluation.json",
+        folder / EVALUATION,
         {
             "distilled": str(path),
             "provenance": distilled.provenance,
@@ -173,7 +174,7 @@ def _report(args, path, comparison, summaries, warnings):
     )
     with atomic_path(folder / "evaluation.md") as temporary:
         temporary.write_text("```\n" + "\n".join(lines) + "\n```\n", encoding="utf-8")
-    print(f"wrote {folder / 'evaluation.json'} and evaluation.md")
+    print(f"wrote {folder / EVALUATION} and evaluation.md")
 
 
 def _data_options(args, distilled):

@@ -1,5 +1,7 @@
 """Figures of examples beside real ones: ECGs on their usual paper, images, signals, hourly tables."""
 
+import itertools
+
 import numpy as np
 
 from distillation.condensation.methods import METHODS
@@ -86,14 +88,8 @@ def plot_courses(distilled, problem, path, title):
     figure.suptitle(title, fontsize=12)
     grid = figure.subplots(n_classes, shown + most_real, squeeze=False)
     for label, row in enumerate(grid):
-        panels = [(kind_of(distilled), BLUE, example) for example in values[distilled.y == label][:shown]]
-        panels += [None] * (shown - len(panels))
-        panels += [("real", BLACK, example) for example in _real_ones(real, problem.train.y, label, most_real)]
-        for axes, panel in zip(row, panels):
-            if panel is None:
-                axes.axis("off")
-                continue
-            kind, colour, example = panel
+        own, beside = values[distilled.y == label][:shown], _real_ones(real, problem.train.y, label, most_real)
+        for axes, example, colour in _panels(row, kind_of(distilled), own, beside, shown):
             if is_signal:
                 _draw_signal(axes, example, colour, distilled.sampling_rate_hz)
             else:
@@ -101,7 +97,6 @@ def plot_courses(distilled, problem, path, title):
                 axes.imshow(table, cmap="RdBu_r", vmin=-3, vmax=3, aspect="auto", interpolation="nearest")
                 axes.set_xticks([])
                 axes.set_yticks([])
-            axes.set_title(kind, fontsize=9, color=colour)
         row[0].set_ylabel(distilled.classes[label], fontsize=10)
     return save_figure(figure, path)
 
@@ -135,19 +130,11 @@ def plot_ecg(distilled, real, path, title):
     figure.suptitle(title, fontsize=12)
     grid = figure.subplots(n_classes, shown + most_real, squeeze=False, sharey=True)
     for label, row in enumerate(grid):
-        panels = [(BLUE, kind_of(distilled), example) for example in of_class[label]]
-        panels += [None] * (shown - len(panels)) + [(BLACK, "real", example) for example in beside[label]]
-        panels += [None] * (len(row) - len(panels))
-        for axes, panel in zip(row, panels):
-            if panel is None:
-                axes.axis("off")
-                continue
-            colour, kind, example = panel
+        for axes, example, colour in _panels(row, kind_of(distilled), of_class[label], beside[label], shown):
             bold_mv = draw_ecg_paper(axes, 0, end, low, high)
             axes.plot(seconds, example, color=colour, linewidth=1.1)
             axes.set_xticks(_times_on_bold_lines(end))
             axes.tick_params(labelsize=7)
-            axes.set_title(kind, fontsize=9, color=colour)
         row[0].set_ylabel(f"{distilled.classes[label]} (mV)", fontsize=10)
     lead = f"lead {distilled.leads[0]}; " if len(distilled.leads) > 1 else ""
     last = f"the last {_SHOWN_S:g} s; " if samples < distilled.x.shape[1] else ""
@@ -158,6 +145,23 @@ def plot_ecg(distilled, real, path, title):
 def kind_of(distilled):
     """Return what a `DistilledSet`'s examples are called: "distilled", or of a coreset "chosen"."""
     return "chosen" if METHODS[distilled.provenance["method"]].is_coreset else "distilled"
+
+
+def _panels(row, kind, own, beside, shown):
+    """Title a row's panels, `shown` of a set's own examples and the rest of real ones, and leave the others empty.
+
+    Yields:
+        axes, example and its colour.
+    """
+    panels = [(kind, BLUE, example) for example in own] + [None] * (shown - len(own))
+    panels += [("real", BLACK, example) for example in beside]
+    for axes, panel in itertools.zip_longest(row, panels):
+        if panel is None:
+            axes.axis("off")
+            continue
+        title, colour, example = panel
+        axes.set_title(title, fontsize=9, color=colour)
+        yield axes, example, colour
 
 
 def _real_ones(x, y, label, count):

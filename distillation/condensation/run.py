@@ -10,7 +10,7 @@ from distillation.condensation.advice import advice
 from distillation.condensation.checkpoint import CHECKPOINT, restore_checkpoint, save_checkpoint
 from distillation.condensation.constraints import Constraint
 from distillation.condensation.coresets import choose_coreset
-from distillation.condensation.distilled_set import DistilledSet
+from distillation.condensation.distilled_set import DISTILLED, EVALUATION, DistilledSet
 from distillation.condensation.icu_table import write_table
 from distillation.condensation.methods import get_method
 from distillation.condensation.networks import build_network, default_arch, default_scheme, default_width
@@ -27,7 +27,7 @@ from transplant.training.description import collect_versions
 from transplant.training.progress import Progress
 from transplant.training.runtime import seed_everything
 
-DISTILLED, TABLE, EVALUATION = "distilled.npz", "distilled.csv", "evaluation.json"
+TABLE = "distilled.csv"
 _VANILLA = "vanilla"
 
 
@@ -56,7 +56,7 @@ def distil(args, options, job, log=print):
         distilled, history = _distilled(problem, provenance, real.x[rows], real.y[rows]), []
     else:
         model = build_network(arch, shape, real.n_classes, width, options.xla)
-        distilled, history = _learn(args, options, problem, model, provenance, job, log)
+        distilled, history = _learn(args, options, problem, real, model, provenance, job, log)
     _save(distilled, job)
     _leave_course(job, distilled, problem, history)
     log(f"wrote {job / DISTILLED}: {len(distilled)} examples, {options.ipc} a class")
@@ -65,9 +65,9 @@ def distil(args, options, job, log=print):
     return distilled
 
 
-def _learn(args, options, problem, model, provenance, job, log):
+def _learn(args, options, problem, real, model, provenance, job, log):
     """Run a method that learns examples, from the job's checkpoint where there is one; return them and the history."""
-    run, current, augmentation = _begin(options, problem, model, provenance)
+    run, current, augmentation = _begin(options, problem, real, model, provenance)
     if not args.resume and (job / CHECKPOINT).exists():
         raise JobError(f"{job / CHECKPOINT}: a checkpoint of another run is there; choose another --job-dir")
     finished, history = restore_checkpoint(job, run.variables())
@@ -104,9 +104,9 @@ def _learn(args, options, problem, model, provenance, job, log):
     return current(), history
 
 
-def _begin(options, problem, model, provenance):
+def _begin(options, problem, real, model, provenance):
     """Return the run of the method, a function that returns its `DistilledSet` of now, and the augmentation."""
-    real, method = RealExamples.of(problem), get_method(provenance["method"])
+    method = get_method(provenance["method"])
     is_vanilla = method.name == _VANILLA
     copies = options.distill_steps if is_vanilla else 1
     of_step = options.ipc // copies

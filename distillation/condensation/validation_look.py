@@ -1,5 +1,7 @@
 """How good the examples of a running distillation are, on validation; nothing is chosen by it."""
 
+import functools
+
 from distillation.condensation.evaluation import (
     Evaluator,
     TrainingRecipe,
@@ -29,10 +31,13 @@ class ValidationLook:
 
     def __init__(self, model, problem, options, augmentation):
         self.measure = main_measure(model.output_shape[-1])[1]
-        self._model, self._options = model, options
+        self._model, self._options, self._augmentation = model, options, augmentation
         self._validation = choosing_examples(problem.inputs("validation"), problem.validation.y, options.seed)
-        recipe = TrainingRecipe(LOOK_EPOCHS, augmentation=augmentation, looks=5)
-        self._evaluator = Evaluator(model, recipe, self._validation, options.seed, options.scheme, LOOK)
+
+    @functools.cached_property
+    def _evaluator(self):
+        recipe, options = TrainingRecipe(LOOK_EPOCHS, augmentation=self._augmentation, looks=5), self._options
+        return Evaluator(self._model, recipe, self._validation, options.seed, options.scheme, LOOK)
 
     def __call__(self, distilled):
         """Return the score of a `DistilledSet`."""

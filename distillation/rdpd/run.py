@@ -59,7 +59,7 @@ def imitate(args, job, log=print):
         fingerprint = data.fingerprint()
         logits, attention = teacher_outputs(teacher, problem.inputs("train"), fingerprint, job, settings.batch_size)
         outputs = {TEACHER_LOGITS: logits, TEACHER_ATTENTION: attention}
-        networks["teacher"] = teacher.network, np.arange(len(data.leads))
+        networks["teacher"] = teacher.network, slice(None)
     networks["student"] = (
         _student(args, problem, columns, poor_size, temperature, outputs, settings, job, log),
         columns,

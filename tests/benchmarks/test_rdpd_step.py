@@ -1,27 +1,13 @@
 """The benchmark of RDPD's steps: its output is a table and one line of JSON."""
 
-import importlib.util
 import json
-import pathlib
-import sys
 
 import pytest
-
-SCRIPT = pathlib.Path(__file__).parents[2] / "benchmarks" / "rdpd_step.py"
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("rdpd_step", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["rdpd_step"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["rdpd_step"]
+import rdpd_step as script
 
 
 @pytest.mark.slow
-def test_a_run_ends_in_one_line_of_json(script, monkeypatch, capsys):
+def test_a_run_ends_in_one_line_of_json(monkeypatch, capsys):
     monkeypatch.setattr(script, "QUICK", script.Size(repeats=1, at_least_s=0.001))
     small = script.ways(batch=2)
     monkeypatch.setattr(script, "ways", lambda: small)

@@ -43,7 +43,7 @@ def read_pamap2(source, *, skipped=None, on_record=None):
     """Read the protocol's files as windows of one activity each.
 
     The heart rate is noted about nine times a second and stands until the next one; samples that a unit's
-    radio lost are bridged by what came before. (The first ones of a stretch have what comes after.) Stretches of one
+    radio lost are bridged by what came before. (The first ones of a file have what comes after.) Stretches of one
     activity are brought to 50 Hz and cut; what is no activity of the protocol is dropped, and no window holds two.
     Orientation, which the data's authors call invalid, is kept, as the 52 published channels have it.
 
@@ -117,6 +117,8 @@ def _find_files(source):
 
 
 def _read_subject(file):
+    import pandas as pd
+
     table = _read_table(file)
     activity, values = table[:, 1], table[:, 2:]
     missing = np.isnan(values)
@@ -124,14 +126,15 @@ def _read_subject(file):
         raise DataError(f"{file}: a heart rate is needed. Received: none in {len(table):,} rows; leave the file out")
     for column in np.flatnonzero(missing.all(axis=0)):
         raise DataError(f"{file}: every channel is needed. Received: no value of {LEADS[column]}; leave the file out")
+    # The last known value stands until the next one; before the first there is none.
+    values = pd.DataFrame(values).ffill().bfill().to_numpy()
     windows, labels = [], []
     edges = np.flatnonzero(np.diff(activity)) + 1
     for first, last in zip([0, *edges], [*edges, len(activity)]):
         code = int(activity[first])
         if code not in ACTIVITIES:
             continue
-        # The heart rate before the stretch is still the last one known.
-        stretch = resample(_carry(values[first:last], _last_known(values[:first])), FILE_RATE_HZ, RATE_HZ)
+        stretch = resample(values[first:last], FILE_RATE_HZ, RATE_HZ)
         for begin in range(0, len(stretch) - SAMPLES + 1, STEP):
             windows.append(stretch[begin : begin + SAMPLES])
             labels.append(CODES.index(code))
@@ -163,24 +166,3 @@ def _read_table(file):
             f"{file}: line {line}: an activity is one of {numbers}. Received: {table[line - 1, 1]:g}; fetch it again"
         )
     return table
-
-
-def _last_known(values):
-    """Return the last value of each channel, NaN where there is none."""
-    known = ~np.isnan(values)
-    last = np.full(values.shape[1], np.nan)
-    for column in np.flatnonzero(known.any(axis=0)):
-        last[column] = values[np.flatnonzero(known[:, column])[-1], column]
-    return last
-
-
-def _carry(values, before):
-    """Fill missing values (time, channels) with the last known ones, `before` at first, and else with the next."""
-    filled = np.vstack([before, values])
-    known = ~np.isnan(filled)
-    rows = np.where(known, np.arange(len(filled))[:, None], 0)
-    filled = np.take_along_axis(filled, np.maximum.accumulate(rows, axis=0), axis=0)
-    for column in np.flatnonzero(np.isnan(filled).any(axis=0)):
-        there = np.flatnonzero(~np.isnan(filled[:, column]))
-        filled[np.isnan(filled[:, column]), column] = filled[there[0], column] if len(there) else np.nan
-    return filled[1:]
