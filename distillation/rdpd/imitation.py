@@ -7,6 +7,7 @@ from distillation.rdpd.losses import LabelCombination, attention_loss, hard_loss
 from distillation.rdpd.methods import ATTENTION, COMBINED, HARD, SOFT, STUDENT_TEACHER
 
 LABELS, TEACHER_LOGITS, TEACHER_ATTENTION = "labels", "teacher_logits", "teacher_attention"
+HAS_TEACHER = "has_teacher"
 _DIVERGENCE, _ACCURACY = "soft_kl", "acc"
 
 
@@ -39,8 +40,9 @@ class Imitation(keras.Model):
     """A functional model from records to logits, attention and, where labels are combined, combined logits.
 
     Its targets are a dict: "labels" (batch,), and where a teacher is imitated "teacher_logits" (batch, classes)
-    and "teacher_attention" (batch, segments), which were computed once. It logs the loss, the accuracy and every
-    term; "soft_kl" is the soft term less the entropy of the soft labels, which no student can take away.
+    and "teacher_attention" (batch, segments), which were computed once; where the teacher has not seen all records
+    also "has_teacher" (batch,), 1 or 0: one without it counts in the other terms alone. It logs the loss, the accuracy
+    and every term; "soft_kl" is the soft term less the entropy of the soft labels, which no student can take away.
     """
 
     def set_loss(self, terms, temperature, direction, hard_temperature):
@@ -74,14 +76,15 @@ class Imitation(keras.Model):
             y_pred: outputs of the model.
         """
         (logits, attention, *combined), labels, values = y_pred, y[LABELS], {}
+        weights = y.get(HAS_TEACHER)
         for term in self._terms:
             if term == HARD:
                 values[term] = hard_loss(labels, logits, self._hard_temperature)
             elif term == SOFT:
-                values[term] = soft_loss(y[TEACHER_LOGITS], logits, self._temperature)
-                values[_DIVERGENCE] = values[term] - soft_floor(y[TEACHER_LOGITS], self._temperature)
+                values[term] = soft_loss(y[TEACHER_LOGITS], logits, self._temperature, weights)
+                values[_DIVERGENCE] = values[term] - soft_floor(y[TEACHER_LOGITS], self._temperature, weights)
             elif term == ATTENTION:
-                values[term] = attention_loss(y[TEACHER_ATTENTION], attention, self._direction)
+                values[term] = attention_loss(y[TEACHER_ATTENTION], attention, self._direction, weights)
             else:
                 values[term] = hard_loss(labels, combined[0])
         return values

@@ -33,7 +33,7 @@ def hard_loss(labels, logits, temperature=1.0):
     return -ops.mean(ops.take_along_axis(log_posterior, ops.cast(labels, "int32")[:, None], axis=-1))
 
 
-def soft_loss(teacher_logits, logits, temperature):
+def soft_loss(teacher_logits, logits, temperature, weights=None):
     """Return T^2 CE(softmax(O_r / T), softmax(O_p / T)), a cross entropy: its least value is `soft_floor`.
 
     T^2 keeps the gradient's size, which falls with 1 / T^2, beside that of the hard labels (Hinton et al. 2015).
@@ -41,32 +41,35 @@ def soft_loss(teacher_logits, logits, temperature):
     Args:
         teacher_logits, logits: (batch, classes).
         temperature: T.
+        weights: (batch,), 0 of records that no teacher has seen. Defaults to 1 of all.
     """
     soft_labels = ops.softmax(teacher_logits / temperature, axis=-1)
     log_posterior = ops.log_softmax(logits / temperature, axis=-1)
-    return -(temperature**2) * ops.mean(ops.sum(soft_labels * log_posterior, axis=-1))
+    return -(temperature**2) * _mean(ops.sum(soft_labels * log_posterior, axis=-1), weights)
 
 
-def soft_floor(teacher_logits, temperature):
+def soft_floor(teacher_logits, temperature, weights=None):
     """Return T^2 times the entropy of the soft labels: `soft_loss` less this is T^2 KL(teacher, student).
 
     Args:
         teacher_logits: (batch, classes).
         temperature: T.
+        weights: as `soft_loss` takes them.
     """
-    return soft_loss(teacher_logits, teacher_logits, temperature)
+    return soft_loss(teacher_logits, teacher_logits, temperature, weights)
 
 
-def attention_loss(teacher_attention, attention, direction=STUDENT_TEACHER):
+def attention_loss(teacher_attention, attention, direction=STUDENT_TEACHER, weights=None):
     """Return the KL divergence of attention over segments.
 
     Args:
         teacher_attention, attention: (batch, segments), not negative, 1 together.
         direction: "student-teacher", KL(A_p, A_r), equation 10; or "teacher-student", KL(A_r, A_p), as its public
             code has it.
+        weights: as `soft_loss` takes them.
 
     Raises:
-        OptionError: if it is neither.
+        OptionError: if it is neither direction.
     """
     first, second = {
         STUDENT_TEACHER: (attention, teacher_attention),
@@ -74,7 +77,12 @@ def attention_loss(teacher_attention, attention, direction=STUDENT_TEACHER):
     }.get(direction) or _refuse(direction)
     least = keras.config.epsilon()
     ratio = ops.log(ops.maximum(first, least)) - ops.log(ops.maximum(second, least))
-    return ops.mean(ops.sum(first * ratio, axis=-1))
+    return _mean(ops.sum(first * ratio, axis=-1), weights)
+
+
+def _mean(values, weights):
+    """Return the mean over all records of a batch, those of weight 0 too: every term has one weight a record."""
+    return ops.mean(values if weights is None else values * weights)
 
 
 def _refuse(direction):

@@ -3,26 +3,21 @@
 import dataclasses
 
 import numpy as np
-import scipy.special
 
 from distillation.problem import load_problem
-from distillation.rdpd.imitation import LABELS, TEACHER_ATTENTION, TEACHER_LOGITS, build_imitation
+from distillation.rdpd.imitation import HAS_TEACHER, LABELS, TEACHER_ATTENTION, TEACHER_LOGITS, build_imitation
 from distillation.rdpd.methods import METHODS, needs_teacher
-from distillation.rdpd.scores import NAMES, rdpd_scores
-from distillation.rdpd.settings import TrainingSettings, student_size, teacher_size, temperature_of
+from distillation.rdpd.noise import add_noise
+from distillation.rdpd.results import PARTS, results_table, write_results
+from distillation.rdpd.settings import design_of
 from distillation.rdpd.teacher import TASK, load_teacher, teacher_outputs, train_teacher
 from distillation.rdpd.training import network_outputs, train
-from distillation.rdpd.views import poor_columns, poor_view
-from transplant.atomic import atomic_path
-from transplant.errors import DataError
-from transplant.evaluation.predictions import write_predictions
-from transplant.evaluation.report import fixed_width, write_metrics
+from distillation.rdpd.views import poor_view, rich_rows, value_columns
 from transplant.modules.segment_rnn import build_segment_rnn
 from transplant.training.description import ModelDescription
 from transplant.training.runtime import seed_everything
 
 STUDENT_TASK = "rdpd student"
-PARTS = ("validation", "test")
 
 
 def imitate(args, job, log=print):
@@ -38,55 +33,127 @@ def imitate(args, job, log=print):
     """
     seed_everything(args.seed)
     problem = load_problem(args, log)
-    data = problem.train
-    if data.x.ndim != 3:
-        raise DataError(f"{data.dataset}: signals or tables are needed. Received: images; choose another data set")
-    columns = poor_columns(data.leads, args.poor_leads)
-    rich_size = teacher_size(args, data)
-    poor_size = student_size(args, rich_size, len(data.leads), len(columns))
-    temperature = temperature_of(args, data)
-    settings = TrainingSettings(
-        args.epochs, args.patience, args.batch_size, args.learning_rate, args.monitor, args.seed
-    )
+    design = design_of(args, problem.train)
     log(f"normalisation: {problem.normalization}")
     for part in PARTS:
         absent = [name for name, count in getattr(problem, part).counts().items() if not count]
         if absent:
             log(f"{part} has no records of {', '.join(absent)}: means are over the other classes")
-    teacher, outputs, networks = None, {}, {}
+    networks, outputs = {}, {}
     if needs_teacher(args.method):
-        teacher = _teacher(args, problem, rich_size, temperature, settings, job, log)
-        fingerprint = data.fingerprint()
-        logits, attention = teacher_outputs(teacher, problem.inputs("train"), fingerprint, job, settings.batch_size)
-        outputs = {TEACHER_LOGITS: logits, TEACHER_ATTENTION: attention}
-        networks["teacher"] = teacher.network, slice(None)
-    networks["student"] = (
-        _student(args, problem, columns, poor_size, temperature, outputs, settings, job, log),
-        columns,
-    )
-    return _report(args, networks, problem, settings.batch_size, job, log)
+        teacher = make_teacher(args, problem, design, job, log)
+        outputs = imitated_outputs(args, problem, design, teacher, job)
+        networks["teacher"] = teacher.network
+    networks["student"] = make_student(args, problem, design, outputs, job, log)
+    answers = {name: answers_of(name, network, args, problem, design) for name, network in networks.items()}
+    found = write_results(job, answers, problem, {"method": args.method, "poor_leads": args.poor_leads})
+    log(results_table(found))
+    if problem.train.dataset.startswith("synthetic"):
+        log("synthetic recordings: these numbers are not evidence of anything clinical")
+    return found
 
 
-def _teacher(args, problem, size, temperature, settings, job, log):
+def make_teacher(args, problem, design, job, log=print):
+    """Train the teacher in its folder of a job, go on with it, or load another job's.
+
+    Args:
+        args: options of `distillation.rdpd.trainer`.
+        problem: `Problem`.
+        design: `Design`.
+        job: job folder.
+        log: function that takes a line.
+
+    Returns:
+        `Teacher`.
+    """
     if args.teacher:
-        return load_teacher(args.teacher, problem, size, log)
-    hard_temperature = temperature if args.teacher_temperature is None else args.teacher_temperature
-    description = _describe(problem, range(len(problem.train.leads)), size, TASK, args.seed)
-    return train_teacher(problem, size, hard_temperature, settings, description, job, log)
+        return load_teacher(args.teacher, problem, design.rich_size, log)
+    rows = rich_rows(problem.train, args.split, args.rich_share, args.seed)
+    if len(rows) < len(problem.train):
+        log(f"{len(rows):,} of {len(problem.train):,} training records have all channels")
+    leads = range(len(problem.train.leads))
+    description = _describe(problem, leads, design.rich_size, TASK, args.seed)
+    return train_teacher(problem, rows, design, description, job, log)
 
 
-def _student(args, problem, columns, size, temperature, outputs, settings, job, log):
+def imitated_outputs(args, problem, design, teacher, job):
+    """Return what the teacher says of the training records that have all channels, as targets of a student.
+
+    Args:
+        args, problem, design, job: as `make_teacher` takes them.
+        teacher: `Teacher`.
+    """
     data = problem.train
-    leads = [data.leads[column] for column in columns]
-    network = build_segment_rnn((data.length, len(columns)), len(data.classes), size, settings.seed, "student")
-    log(f"student: {', '.join(leads)}; {args.method}, T = {temperature:g}; {network.count_params():,} parameters")
-    model = build_imitation(network, METHODS[args.method], temperature, args.attention_direction, args.bias_per_class)
-    validation = poor_view(problem.inputs("validation"), columns), problem.validation.y
-    targets = {LABELS: data.y.astype(np.int32)} | outputs
-    description = _describe(problem, columns, size, STUDENT_TASK, args.seed)
-    train(model, poor_view(problem.inputs("train"), columns), targets, validation, settings, description, job, log)
+    rows = rich_rows(data, args.split, args.rich_share, args.seed)
+    x, fingerprint = problem.inputs("train"), data.fingerprint()
+    if len(rows) == len(data):
+        logits, attention = teacher_outputs(teacher, x, fingerprint, job, design.training.batch_size)
+        return {TEACHER_LOGITS: logits, TEACHER_ATTENTION: attention}
+    parts = teacher_outputs(teacher, x[rows], f"{fingerprint} {args.rich_share:g}", job, design.training.batch_size)
+    targets = {HAS_TEACHER: np.zeros(len(data), np.float32)}
+    targets[HAS_TEACHER][rows] = 1
+    for name, values in zip((TEACHER_LOGITS, TEACHER_ATTENTION), parts):
+        targets[name] = np.zeros((len(data), values.shape[1]), np.float32)
+        targets[name][rows] = values
+    return targets
+
+
+def make_student(args, problem, design, outputs, job, log=print):
+    """Train the student in a job folder, or go on with it.
+
+    Args:
+        args, problem, design, job, log: as `make_teacher` takes them.
+        outputs: of `imitated_outputs`; empty where the method has no teacher.
+
+    Returns:
+        Its network, with the best weights.
+    """
+    data, columns, size = problem.train, design.columns, design.poor_size
+    network = build_segment_rnn((data.length, len(columns)), len(data.classes), size, args.seed, "student")
+    leads = ", ".join(data.leads[column] for column in columns)
+    log(f"student: {leads}; {args.method}, T = {design.temperature:g}; {network.count_params():,} parameters")
+    if args.noise:
+        log(f"noise on what it sees: {args.noise:g} x {args.noise_kind}")
+    model = build_imitation(
+        network, METHODS[args.method], design.temperature, args.attention_direction, args.bias_per_class
+    )
+    train(
+        model,
+        student_inputs(args, problem, design, "train"),
+        {LABELS: data.y.astype(np.int32)} | outputs,
+        (student_inputs(args, problem, design, "validation"), problem.validation.y),
+        design.training,
+        _describe(problem, columns, size, STUDENT_TASK, args.seed),
+        job,
+        log,
+    )
     network.save(job / "student.keras")
     return network
+
+
+def student_inputs(args, problem, design, part):
+    """Return the standardised records of a part as the student sees them, with the noise of the options.
+
+    Args:
+        args, problem, design: as `make_teacher` takes them.
+        part: "train", "validation" or "test".
+    """
+    view = poor_view(problem.inputs(part), design.columns)
+    noisy = value_columns([problem.train.leads[column] for column in design.columns])
+    return add_noise(view, noisy, args.noise, args.noise_kind, args.seed, part)
+
+
+def answers_of(name, network, args, problem, design):
+    """Return dict part -> (logits, attention) of "teacher" or "student" on validation and test."""
+    of_student = name == "student"
+    return {
+        part: network_outputs(
+            network,
+            student_inputs(args, problem, design, part) if of_student else problem.inputs(part),
+            design.training.batch_size,
+        )
+        for part in PARTS
+    }
 
 
 def _describe(problem, columns, size, task, seed):
@@ -105,25 +172,3 @@ def _describe(problem, columns, size, task, seed):
         data={"name": data.dataset, "fingerprint": data.fingerprint(), "size": dataclasses.asdict(size)},
         seed=seed,
     )
-
-
-def _report(args, networks, problem, batch_size, job, log):
-    """Score every network on validation and test; write predictions, attention and scores."""
-    found, lines = {}, [["", "part", *NAMES.values()]]
-    for name, (network, columns) in networks.items():
-        found[name] = {}
-        for part in PARTS:
-            data = getattr(problem, part)
-            logits, attention = network_outputs(network, poor_view(problem.inputs(part), columns), batch_size)
-            probabilities = scipy.special.softmax(logits, axis=1)
-            scores = found[name][part] = rdpd_scores(data.y, probabilities)
-            lines.append([name, part, *("" if scores[key] is None else f"{scores[key]:.3f}" for key in NAMES)])
-            path = job / f"{name}_{part}_predictions.csv"
-            write_predictions(path, data.record_ids.tolist(), data.one_hot(), probabilities, data.classes)
-            with atomic_path(job / f"{name}_{part}_attention.npz") as temporary:
-                np.savez(temporary, attention=attention, record_ids=data.record_ids)
-    write_metrics(job / "metrics.json", found | {"method": args.method, "poor_leads": args.poor_leads})
-    log(fixed_width(lines))
-    if problem.train.dataset.startswith("synthetic"):
-        log("synthetic recordings: these numbers are not evidence of anything clinical")
-    return found

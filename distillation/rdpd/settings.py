@@ -3,6 +3,8 @@
 import dataclasses
 
 from distillation.rdpd.sizes import FALLBACK, SETTINGS, student_width
+from distillation.rdpd.views import poor_columns
+from transplant.errors import DataError
 from transplant.modules.segment_rnn import SegmentRnnSize, check_segments
 
 
@@ -17,6 +19,7 @@ class TrainingSettings:
         learning_rate: Adam's.
         monitor: what the best epoch is chosen by on validation, "auc", "auprc", "f1", "acc" or "loss".
         seed: of weights, orders and dropout.
+        shows_progress: whether its steps move a progress line.
     """
 
     epochs: int = 200
@@ -25,6 +28,7 @@ class TrainingSettings:
     learning_rate: float = 1e-3
     monitor: str = "auc"
     seed: int = 2024
+    shows_progress: bool = True
 
 
 def teacher_size(args, data):
@@ -61,3 +65,58 @@ def student_size(args, teacher, rich, poor):
 def temperature_of(args, data):
     """Return T: what is given, or that of the data set's setting."""
     return args.temperature or SETTINGS.get(data.dataset, FALLBACK).temperature
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """What the options come to for the data at hand.
+
+    Attributes:
+        columns: of the channels that the student sees.
+        rich_size, poor_size: `SegmentRnnSize`s of teacher and student.
+        temperature: T.
+        teacher_temperature: of the teacher's own loss.
+        training: `TrainingSettings` of both.
+    """
+
+    columns: tuple
+    rich_size: SegmentRnnSize
+    poor_size: SegmentRnnSize
+    temperature: float
+    teacher_temperature: float
+    training: TrainingSettings
+
+
+def design_of(args, data, shows_progress=True):
+    """Return the `Design` of a run.
+
+    Args:
+        args: options of `distillation.rdpd.trainer`.
+        data: `LabelledSet`.
+        shows_progress: as `TrainingSettings` takes it. Defaults to True.
+
+    Raises:
+        DataError: if the records are images.
+        OptionError: if the poor view is none, or records are no whole number of segments.
+    """
+    if data.x.ndim != 3:
+        raise DataError(f"{data.dataset}: signals or tables are needed. Received: images; choose another data set")
+    columns = tuple(poor_columns(data.leads, args.poor_leads))
+    rich = teacher_size(args, data)
+    temperature = temperature_of(args, data)
+    return Design(
+        columns=columns,
+        rich_size=rich,
+        poor_size=student_size(args, rich, len(data.leads), len(columns)),
+        temperature=temperature,
+        teacher_temperature=temperature if args.teacher_temperature is None else args.teacher_temperature,
+        training=TrainingSettings(
+            args.epochs,
+            args.patience,
+            args.batch_size,
+            args.learning_rate,
+            args.monitor,
+            args.seed,
+            shows_progress,
+        ),
+    )

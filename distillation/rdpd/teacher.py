@@ -33,14 +33,13 @@ class Teacher:
     description: object
 
 
-def train_teacher(problem, size, temperature, settings, description, job, log=print):
+def train_teacher(problem, rows, design, description, job, log=print):
     """Train a teacher in its folder of the job, or go on.
 
     Args:
         problem: `Problem`.
-        size: `SegmentRnnSize`.
-        temperature: of its hard labels.
-        settings: `TrainingSettings`.
+        rows: training records that have all channels.
+        design: `Design`.
         description: its `ModelDescription`.
         job: job folder.
         log: function that takes a line.
@@ -48,12 +47,13 @@ def train_teacher(problem, size, temperature, settings, description, job, log=pr
     Returns:
         `Teacher` with its best weights.
     """
-    network = build_segment_rnn(problem.train.input_shape, len(problem.train.classes), size, settings.seed, "teacher")
-    log(f"teacher: {len(problem.train.leads)} channels, {network.count_params():,} parameters")
-    model = build_imitation(network, METHODS["direct"], hard_temperature=temperature)
+    data, seed = problem.train, design.training.seed
+    network = build_segment_rnn(data.input_shape, len(data.classes), design.rich_size, seed, "teacher")
+    log(f"teacher: {len(data.leads)} channels, {network.count_params():,} parameters")
+    model = build_imitation(network, METHODS["direct"], hard_temperature=design.teacher_temperature)
     validation = problem.inputs("validation"), problem.validation.y
-    targets = {LABELS: problem.train.y.astype(np.int32)}
-    train(model, problem.inputs("train"), targets, validation, settings, description, job / FOLDER, log)
+    x, targets = problem.inputs("train")[rows], {LABELS: data.y[rows].astype(np.int32)}
+    train(model, x, targets, validation, design.training, description, job / FOLDER, log)
     return Teacher(network, description)
 
 

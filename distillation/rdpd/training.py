@@ -49,6 +49,7 @@ def train(model, x, targets, validation, settings, description, job, log=print):
         patience=settings.patience,
         keep_weights=False,
         settings=optimizer,
+        shows_progress=settings.shows_progress,
     )
     job = pathlib.Path(job)
     job.mkdir(exist_ok=True)

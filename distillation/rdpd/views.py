@@ -4,6 +4,8 @@ import numpy as np
 
 from transplant.datasets.icu_tensor import CATEGORY_INFIX, MASK_PREFIX
 from transplant.errors import OptionError, shorten
+from transplant.training.split_options import units_of
+from transplant.training.splits import stratified_split
 
 
 def poor_columns(leads, names):
@@ -44,6 +46,36 @@ def poor_columns(leads, names):
 def poor_view(x, columns):
     """Return records (n, time, channels) with these columns alone, contiguous."""
     return np.ascontiguousarray(x[..., columns])
+
+
+def value_columns(leads):
+    """Return which of some channels hold measured values: of hourly tables not the masks and one-hot columns.
+
+    Args:
+        leads: their names.
+    """
+    return [index for index, lead in enumerate(leads) if lead == _variable(lead)]
+
+
+def rich_rows(data, split, share, seed):
+    """Return the training records that have all channels, where a share of the patients has.
+
+    Args:
+        data: `LabelledSet` of the training part.
+        split: how records are divided, "group", "random" or "published".
+        share: of them; 1 for all.
+        seed: of the choice, which keeps patients whole and classes in proportion.
+
+    Returns:
+        int array of indices, in order.
+
+    Raises:
+        SplitError: if a class has too few records or patients for it.
+    """
+    if share == 1:
+        return np.arange(len(data))
+    _, taken = stratified_split(data.y, units_of(data, split), share, seed, data.record_ids, data.classes)
+    return np.sort(taken)
 
 
 def _variable(lead):

@@ -1,5 +1,7 @@
 """Differences between two ways of training, each seen through several networks on the same records."""
 
+import dataclasses
+
 import numpy as np
 from scipy import stats
 
@@ -26,23 +28,74 @@ def mean_scores(truth, networks):
     return {name: np.array(values, np.float64) for name, values in found.items()}
 
 
+@dataclasses.dataclass(frozen=True)
+class DrawnScores:
+    """The scores of some networks on the records as they are, and on draws of them.
+
+    Attributes:
+        observed: dict name -> float64 (networks,).
+        drawn: dict name -> float64 (networks, draws).
+        units: records, or groups, that were drawn.
+    """
+
+    observed: dict
+    drawn: dict
+    units: int
+
+
+def draw_scores(truth, networks, groups=None, draws=DRAWS, seed=0, rankings=True):
+    """Score networks on records that are drawn with replacement, the same ones for equal seeds.
+
+    Args:
+        truth: class indices (n,).
+        networks: list of probabilities (n, classes), one a network.
+        groups: what whole draws are made of, (n,) names. Defaults to None: records, as of one group alone.
+        draws: number of draws. Defaults to 2,000.
+        seed: of the draws.
+        rankings: whether AUROC and AUPRC are drawn too. Defaults to True.
+
+    Returns:
+        `DrawnScores`.
+    """
+    unit = None if groups is None else np.unique(np.asarray(groups, np.str_), return_inverse=True)[1]
+    unit = unit if unit is not None and unit.any() else None
+    drawn = _draw_counted(truth, networks, unit, draws, seed)
+    if rankings:
+        of_networks = draw_rankings(truth, networks, unit, draws, seed)
+        drawn |= {name: np.array([of_network[name] for of_network in of_networks]) for name in RANKING_SCORES}
+    return DrawnScores(mean_scores(truth, networks), drawn, len(truth) if unit is None else int(unit.max()) + 1)
+
+
 def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, level=0.95, seed=0, rankings=True):
     """Compare the mean score of some networks with that of others on the same records.
-
-    Test records and networks both differ by chance. The variance over records is that of the difference when the
-    same records (whole groups) are drawn for all networks. To it are added the variances of both means over their
-    networks, which differ in their weights and, of random sets, in their examples. The interval is Student's, with
-    Welch and Satterthwaite's degrees of freedom; of two networks it may be wider than scores can differ. One
-    network tells nothing of its variance: then the interval leaves it out on that side.
 
     Args:
         truth: class indices (n,).
         first, second: lists of probabilities (n, classes), one a network; their numbers may differ.
-        groups: what whole draws are made of, (n,) names. Defaults to None: records, as of one group alone.
-        draws: number of draws. Defaults to 2,000.
+        groups, draws, seed, rankings: as `draw_scores` takes them.
         level: mass of the interval. Defaults to .95.
-        seed: of the draws.
-        rankings: whether AUROC and AUPRC are compared too. Defaults to True.
+
+    Returns:
+        as `difference_of_means`.
+    """
+    scores = [draw_scores(truth, networks, groups, draws, seed, rankings) for networks in (first, second)]
+    return difference_of_means(*scores, level)
+
+
+def difference_of_means(first, second, level=0.95, are_pairs=False):
+    """Return the difference of two means of scores over networks, with its interval.
+
+    Test records and networks both differ by chance. The variance over records is that of the difference when the
+    same records (whole groups) are drawn for all networks. To it are added the variances of both means over their
+    networks, which differ in their weights and, of random sets, in their examples; of pairs of networks that share
+    what is random but for the treatment, the variance of the mean difference of pairs. The interval is Student's, with
+    Welch and Satterthwaite's degrees of freedom; of two networks it may be wider than scores can differ. One
+    network tells nothing of its variance: then the interval leaves it out on that side.
+
+    Args:
+        first, second: `DrawnScores` of the same records, draws and seed.
+        level: mass of the interval. Defaults to .95.
+        are_pairs: whether the networks of both are pairs, in order. Defaults to False.
 
     Returns:
         dict name -> dict of `difference` (second - first), `low`, `high`, `draws`.
@@ -51,21 +104,13 @@ def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, l
     involved" (1947). Between records and networks nothing is paired, so their variances add up; what depends on
     both counts twice, which makes the interval a little wider than it need be.
     """
-    unit = None if groups is None else np.unique(np.asarray(groups, np.str_), return_inverse=True)[1]
-    unit = unit if unit is not None and unit.any() else None
-    observed = [mean_scores(truth, networks) for networks in (first, second)]
-    both = [*first, *second]
-    drawn = _draw_counted(truth, both, unit, draws, seed)
-    if rankings:
-        of_networks = draw_rankings(truth, both, unit, draws, seed)
-        drawn |= {name: np.array([of_network[name] for of_network in of_networks]) for name in RANKING_SCORES}
-    units = len(truth) if unit is None else int(unit.max()) + 1
     result = {}
-    for name, of_networks in drawn.items():
-        sample = of_networks[len(first) :].mean(axis=0) - of_networks[: len(first)].mean(axis=0)
-        values = [of_part[name] for of_part in observed]
-        parts = [(sample.var(ddof=1), units - 1)]
-        parts += [(of_part.var(ddof=1) / len(of_part), len(of_part) - 1) for of_part in values if len(of_part) > 1]
+    for name, of_networks in first.drawn.items():
+        sample = second.drawn[name].mean(axis=0) - of_networks.mean(axis=0)
+        values = [scores.observed[name] for scores in (first, second)]
+        over_networks = [values[1] - values[0]] if are_pairs else values
+        parts = [(sample.var(ddof=1), first.units - 1)]
+        parts += [(part.var(ddof=1) / len(part), len(part) - 1) for part in over_networks if len(part) > 1]
         margin = welch_margin(parts, level)
         difference = float(values[1].mean() - values[0].mean())
         result[name] = {
@@ -75,6 +120,29 @@ def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, l
             "draws": len(sample),
         }
     return result
+
+
+def difference_over_splits(first, second, n_train, n_test, level=0.95):
+    """Return the mean difference of scores on several random divisions of the same records, with its interval.
+
+    Divisions share records, so that their differences are no independent draws: Student's interval with the variance
+    of the mean taken as (1 / n + tested / trained) times that of one difference.
+
+    Args:
+        first, second: scores (n,) on the same n divisions, two or more.
+        n_train, n_test: patients (or records, where each is one's own) that are trained and tested on.
+        level: mass of the interval. Defaults to .95.
+
+    Returns:
+        dict of `difference` (second - first), `low`, `high`, `splits`.
+
+    Source: Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52 (2003).
+    """
+    differences = np.asarray(second, np.float64) - np.asarray(first, np.float64)
+    n = len(differences)
+    margin = welch_margin([((1 / n + n_test / n_train) * differences.var(ddof=1), n - 1)], level)
+    mean = float(differences.mean())
+    return {"difference": mean, "low": mean - margin, "high": mean + margin, "splits": n}
 
 
 def welch_margin(parts, level=0.95):

@@ -58,6 +58,8 @@ class Plan:
             optimizer with the model that is kept. Defaults to None: that model itself.
         spent_before: seconds and CPU seconds that the run took for what its epochs
             stand on, such as cached features; the first epoch's row counts them.
+        shows_progress: whether steps move a progress line on stderr. Defaults to True;
+            off where many runs are one line's steps.
     """
 
     epochs: int
@@ -72,6 +74,7 @@ class Plan:
     tensorboard: bool = False
     trained: keras.Model | None = None
     spent_before: tuple = (0.0, 0.0)
+    shows_progress: bool = True
 
 
 def monitored_column(metric, has_validation):
@@ -127,7 +130,7 @@ def run_plan(plan, model, description, job, log=print):
             dataset = plan.dataset_of_epoch(state.epoch)
             step = step or make_step(trained_model, dataset.element_spec, average)
             batches = TimedBatches(dataset)
-            trained = train_epoch(trained_model, step, batches, _progress_note(progress, state.epoch + 1, plan.epochs))
+            trained = train_epoch(trained_model, step, batches, _progress_note(progress, state.epoch + 1, plan))
             train_seconds = time.monotonic() - train_clock
             _check_loss(job, state.epoch + 1, trained["loss"])
             with average.applied() if average else contextlib.nullcontext():
@@ -180,9 +183,11 @@ def _check_loss(job, epoch, loss):
         )
 
 
-def _progress_note(progress, epoch, epochs):
+def _progress_note(progress, epoch, plan):
     """Return the function that moves the progress line on after a step."""
-    return lambda logs: progress.step(f"epoch {epoch}/{epochs}, {_values(logs)}")
+    if not plan.shows_progress:
+        return lambda logs: None
+    return lambda logs: progress.step(f"epoch {epoch}/{plan.epochs}, {_values(logs)}")
 
 
 def _values(row):

@@ -1,0 +1,136 @@
+"""A comparison of RDPD's methods: all of its runs, one after the other, and then the report."""
+
+import argparse
+import functools
+import itertools
+import json
+
+from distillation.problem import load_problem
+from distillation.rdpd.comparison_report import write_report
+from distillation.rdpd.conditions import expand_conditions
+from distillation.rdpd.results import METRICS, read_scores, write_results
+from distillation.rdpd.run import answers_of, imitated_outputs, make_student, make_teacher
+from distillation.rdpd.settings import design_of, temperature_of
+from transplant.errors import JobError, OptionError
+from transplant.training.folder_lock import folder_lock
+from transplant.training.job import open_job
+from transplant.training.progress import Progress
+from transplant.training.runtime import seed_everything
+
+# What may differ when a comparison goes on: each run's folder says what it is of these.
+_FREE = frozenset({"job_dir", "poor_leads", "methods", "temperature", "rich_share", "noise", "seeds", "cases"})
+
+
+def run_comparison(args, log=print):
+    """Perform the runs that are not finished, then report on all.
+
+    Files in the job folder: teachers/T.../seed_S and students/VIEW/METHOD.../seed_S, as those of
+    `distillation.rdpd.trainer`, and what `write_report` lists.
+
+    Args:
+        args: options of `distillation.rdpd.compare`.
+        log: function that takes a line.
+
+    Returns:
+        what `write_report` returns.
+
+    Raises:
+        JobError: if another process works on it.
+        OptionError: if a value is given twice.
+    """
+    if len(set(args.seeds)) < len(args.seeds):
+        raise OptionError(f"a run counts once. Received: --seeds {' '.join(map(str, args.seeds))}; give each seed once")
+    problem_of = _problems(args, log)
+    data = problem_of(args.seeds[0]).train
+    temperatures = args.temperature or [temperature_of(argparse.Namespace(temperature=None), data)]
+    conditions = expand_conditions(
+        args.poor_leads, args.methods, temperatures, args.rich_share, args.noise, args.teacher_temperature
+    )
+    # Before hours are spent on the first ones.
+    designs = {condition: design_of(_options(args, condition, args.seeds[0]), data) for condition in conditions}
+    options = vars(args) | {"fingerprint": data.fingerprint()}
+    job = open_job(args.job_dir, "distillation.rdpd.compare", json.loads(json.dumps(options)), True, _FREE)
+    with folder_lock(job) as is_free:
+        if not is_free:
+            raise JobError(f"{job}: another process works on this comparison; wait for it, or choose another --job-dir")
+        folder_of = functools.partial(_run_folder, job)
+        _perform(args, conditions, problem_of, folder_of, log)
+        return write_report(args, conditions, folder_of, problem_of, designs, job, log)
+
+
+def _problems(args, log):
+    """Return a function seed -> `Problem`; the last one is kept, and read once where all seeds share a division."""
+
+    @functools.lru_cache(maxsize=1)
+    def load(split_seed):
+        return load_problem(argparse.Namespace(**vars(args) | {"split_seed": split_seed}), log)
+
+    return lambda seed: load(seed if args.split_per_seed else args.split_seed)
+
+
+def _options(args, condition, seed):
+    """Return the options of `distillation.rdpd.trainer` that one run has."""
+    own = {"poor_leads": condition.view, "method": condition.method, "noise": condition.noise, "seed": seed}
+    own |= {"teacher": None, "temperature": condition.temperature, "rich_share": 1.0}
+    if condition.teacher:
+        own |= {"rich_share": condition.teacher.rich_share, "teacher_temperature": condition.teacher.temperature}
+    return argparse.Namespace(**vars(args) | own)
+
+
+def _perform(args, conditions, problem_of, folder_of, log):
+    """Perform what is not finished, seed by seed, so that whatever is there is balanced."""
+    runs = [(condition, seed) for seed, condition in itertools.product(args.seeds, conditions)]
+    waiting = [run for run in runs if not (folder_of(*run) / METRICS).is_file()]
+    finished = f", {len(runs) - len(waiting)} finished" if len(waiting) < len(runs) else ""
+    log(f"{len(args.seeds)} seed(s), {len(conditions)} rows: {len(runs)} students{finished}")
+    progress = Progress(len(waiting), "students")
+    for seed, of_seed in itertools.groupby(waiting, key=lambda run: run[1]):
+        problem, teachers = problem_of(seed), {}
+        for condition, _ in of_seed:
+            options = _options(args, condition, seed)
+            design = design_of(options, problem.train, shows_progress=False)
+            outputs = {}
+            if condition.teacher:
+                if condition.teacher not in teachers:
+                    folder = folder_of(condition.teacher, seed)
+                    teachers[condition.teacher] = _teach(options, design, problem, condition.teacher, folder, log)
+                outputs = teachers[condition.teacher]
+            _imitate(options, design, problem, condition, outputs, folder_of(condition, seed), log)
+            progress.step(f"seed {seed}, {condition.view}, {condition.method}")
+
+
+def _run_folder(job, condition, seed):
+    """Return the folder of one teacher or student."""
+    return job / condition.folder / f"seed_{seed}"
+
+
+def _teach(options, design, problem, condition, folder, log):
+    """Return what a teacher says of the training records; it is trained and scored unless it is finished."""
+    folder.mkdir(parents=True, exist_ok=True)
+    seed_everything(options.seed)
+    teacher = make_teacher(options, problem, design, folder, _silent)
+    if not (folder / METRICS).is_file():
+        answers = answers_of("teacher", teacher.network, options, problem, design)
+        write_results(folder, {"teacher": answers}, problem, {"seed": options.seed})
+    _tell(folder, "teacher", f"seed {options.seed}, {condition.folder.name}", log)
+    return imitated_outputs(options, problem, design, teacher, folder)
+
+
+def _imitate(options, design, problem, condition, outputs, folder, log):
+    folder.mkdir(parents=True, exist_ok=True)
+    seed_everything(options.seed)
+    network = make_student(options, problem, design, outputs, folder, _silent)
+    answers = answers_of("student", network, options, problem, design)
+    write_results(folder, {"student": answers}, problem, {"seed": options.seed, "method": condition.method})
+    _tell(folder, "student", f"seed {options.seed}, {condition.view}, {condition.folder.name}", log)
+
+
+def _tell(folder, name, run, log):
+    scores = read_scores(folder, name)
+    log(
+        f"{run}: {name}'s test " + ", ".join(f"{key} {value:.3f}" for key, value in scores.items() if value is not None)
+    )
+
+
+def _silent(line):
+    """Take a line of one run of many."""

@@ -1,0 +1,148 @@
+"""The report of a comparison: comparison.json, comparison.md, figures, and the tables on the terminal."""
+
+from distillation.rdpd.comparison_figures import draw_cases, plot_differences, plot_sweeps
+from distillation.rdpd.comparison_statistics import FixedSplitDifferences, Outcome, SplitDifferences
+from distillation.rdpd.comparison_tables import difference_lines, page, score_lines
+from distillation.rdpd.complexity import complexity_row, complexity_table
+from distillation.rdpd.conditions import name_conditions
+from distillation.rdpd.results import PARTS
+from transplant.atomic import atomic_path
+from transplant.evaluation.report import fixed_width, write_metrics
+from transplant.modules.segment_rnn import build_segment_rnn
+
+REFERENCES = ("direct", "kd")
+"""Methods that every other one is compared with, where they are among the rows."""
+
+
+def write_report(args, conditions, folder_of, problem_of, designs, job, log=print):
+    """Report on a finished comparison.
+
+    Files in the job folder: comparison.json, comparison.md, differences.png, sweep_AXIS_VIEW.png of each axis with
+    several values, and case_VIEW_N.png.
+
+    Args:
+        args: options of `distillation.rdpd.compare`.
+        conditions: list of `Condition`.
+        folder_of: function (condition or teacher's condition, seed) -> folder of that run.
+        problem_of: function seed -> `Problem`.
+        designs: dict condition -> `Design` of its runs.
+        job: folder of the comparison.
+        log: function that takes a line.
+
+    Returns:
+        dict: what comparison.json has.
+    """
+    teachers, students = read_outcomes(conditions, args.seeds, folder_of)
+    if args.split_per_seed:
+        problems = [problem_of(seed) for seed in args.seeds]
+        differences = SplitDifferences(problems)
+    else:
+        problems = [problem_of(args.seeds[0])]
+        differences = FixedSplitDifferences(problems[0])
+    names = name_conditions(conditions)
+    rows = [_teacher_row(condition, outcome) for condition, outcome in teachers.items()]
+    for condition in conditions:
+        row = _student_row(condition, students[condition], names[condition])
+        teacher = condition.teacher or next(iter(teachers), None)
+        row["agreement"] = students[condition].agreement(teachers[teacher]) if teacher else None
+        row["differences"] = _differences(condition, conditions, students, differences) if len(args.seeds) > 1 else {}
+        rows.append(row)
+    report = {
+        "data": problems[0].train.summary,
+        "seeds": args.seeds,
+        "intervals": differences.note,
+        "absent": [line for seed, problem in zip(args.seeds, problems) for line in _absent(seed, problem)],
+        "rows": rows,
+        "complexity": _complexity(designs, problems[0].train),
+    }
+    write_metrics(job / "comparison.json", report)
+    figures = plot_sweeps(report, job)
+    if any(row["differences"] for row in rows if row["method"] != "teacher"):
+        figures.append(plot_differences(report, job))
+    if args.cases:
+        figures += draw_cases(args, conditions, teachers, students, problem_of(args.seeds[0]), job)
+    with atomic_path(job / "comparison.md") as temporary:
+        temporary.write_text(page(report, figures), encoding="utf-8")
+    log(fixed_width(score_lines(report, " +- ")))
+    lines = difference_lines(report)
+    if len(lines) > 1:
+        log(f"{fixed_width(lines)}\n{differences.note}")
+    log(complexity_table(report["complexity"]))
+    if problems[0].train.dataset.startswith("synthetic"):
+        log("synthetic recordings: these numbers are not evidence of anything clinical")
+    log(f"wrote {job / 'comparison.md'} and .json, {len(figures)} figures")
+    return report
+
+
+def read_outcomes(conditions, seeds, folder_of):
+    """Return dict of teachers' conditions -> `Outcome`, and one of students' conditions.
+
+    Args:
+        conditions, seeds, folder_of: as `write_report` takes them.
+    """
+    teachers = dict.fromkeys(condition.teacher for condition in conditions if condition.teacher)
+
+    def read(condition, name):
+        return Outcome.read([folder_of(condition, seed) for seed in seeds], name)
+
+    return (
+        {condition: read(condition, "teacher") for condition in teachers},
+        {condition: read(condition, "student") for condition in conditions},
+    )
+
+
+def _teacher_row(condition, outcome):
+    return {
+        "name": f"teacher, T = {condition.temperature:g}, rich {condition.rich_share:.0%}",
+        "view": "all",
+        "method": "teacher",
+        "temperature": condition.temperature,
+        "rich_share": condition.rich_share,
+        "noise": None,
+        "runs": len(outcome.scores),
+        "scores": outcome.summary(),
+        "agreement": None,
+        "differences": {},
+    }
+
+
+def _student_row(condition, outcome, name):
+    return {
+        "name": name,
+        "view": condition.view,
+        "method": condition.method,
+        "temperature": condition.temperature,
+        "rich_share": condition.value_on("rich_share"),
+        "noise": condition.noise,
+        "runs": len(outcome.scores),
+        "scores": outcome.summary(),
+    }
+
+
+def _differences(condition, conditions, students, differences):
+    """Return dict name of a reference -> score name -> difference, low and high."""
+    found = {}
+    for method in REFERENCES:
+        other = condition.like(method, conditions)
+        if other and other != condition and condition.method != REFERENCES[0]:
+            found[method] = differences.between(condition, students[condition], other, students[other])
+    return found
+
+
+def _absent(seed, problem):
+    for part in PARTS:
+        names = [name for name, count in getattr(problem, part).counts().items() if not count]
+        if names:
+            yield f"seed {seed}: {part} has no records of {', '.join(names)}; means are over the other classes"
+
+
+def _complexity(designs, data):
+    """Return dict name -> `complexity_row` of the teacher and of each view's student."""
+    sizes = {}
+    for condition, design in designs.items():
+        sizes["teacher"] = len(data.leads), design.rich_size
+        sizes[f"student, {condition.view}"] = len(design.columns), design.poor_size
+    return {
+        name: complexity_row(build_segment_rnn((data.length, channels), len(data.classes), size, 0))
+        for name, (channels, size) in sizes.items()
+    }

@@ -1,0 +1,118 @@
+"""Scores of a comparison's rows over seeds, differences between them with intervals, and agreement of attention."""
+
+import dataclasses
+
+import numpy as np
+
+from distillation.rdpd.attention_agreement import attention_agreement
+from distillation.rdpd.results import read_answers, read_scores
+from distillation.rdpd.scores import NAMES
+from transplant.evaluation.network_means import difference_of_means, difference_over_splits, draw_scores
+from transplant.evaluation.run_table import mean_and_std
+
+COMPARED = ("roc_auc", "pr_auc", "macro_f1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a teacher or student gave on the test records of each seed.
+
+    Attributes:
+        scores: list of dict score name -> value, one a seed.
+        answers: list of `Answers`, one a seed.
+    """
+
+    scores: list
+    answers: list
+
+    @classmethod
+    def read(cls, folders, name):
+        """Read the outcome of a row.
+
+        Args:
+            folders: of its runs, one a seed.
+            name: "teacher" or "student".
+        """
+        return cls(
+            [read_scores(folder, name) for folder in folders], [read_answers(folder, name) for folder in folders]
+        )
+
+    def summary(self):
+        """Return dict score name -> `mean_and_std`, None of a score that is nowhere defined."""
+        found = {}
+        for name in NAMES:
+            values = [scores[name] for scores in self.scores if scores[name] is not None]
+            found[name] = mean_and_std(values) if values else None
+        return found
+
+    def agreement(self, teacher):
+        """Return dict of the measures of `attention_agreement` -> `mean_and_std` over seeds.
+
+        Args:
+            teacher: `Outcome` of the teachers.
+        """
+        pairs = zip(teacher.answers, self.answers)
+        found = [attention_agreement(rich.attention, poor.attention) for rich, poor in pairs]
+        return {name: mean_and_std([of_seed[name] for of_seed in found]) for name in found[0]}
+
+
+class FixedSplitDifferences:
+    """Differences of rows that are tested on the same records: intervals over records (whole groups) and seeds.
+
+    Args:
+        problem: `Problem` of all seeds.
+    """
+
+    note = (
+        "intervals: 95%, over test {units} and over seeds, of which both rows have the same ones (Student's, "
+        "Welch-Satterthwaite); the division of the patients is one"
+    )
+
+    def __init__(self, problem):
+        test = problem.test
+        self._truth = test.y
+        self._groups = None if len(set(test.group_ids.tolist())) == len(test) else test.group_ids
+        self.note = self.note.format(units="records" if self._groups is None else "patients")
+        self._drawn = {}
+
+    def between(self, key, outcome, other_key, other):
+        """Return dict score name -> dict of difference, low and high of the first row less the other one.
+
+        Args:
+            key, other_key: of the rows, by which their draws are kept.
+            outcome, other: their `Outcome`s, of the same seeds.
+        """
+        return difference_of_means(self._draw(other_key, other), self._draw(key, outcome), are_pairs=True)
+
+    def _draw(self, key, outcome):
+        if key not in self._drawn:
+            networks = [answers.probabilities for answers in outcome.answers]
+            self._drawn[key] = draw_scores(self._truth, networks, self._groups)
+        return self._drawn[key]
+
+
+class SplitDifferences:
+    """Differences of rows whose seeds each have a division of the patients.
+
+    Args:
+        problems: list of `Problem`, one a seed.
+    """
+
+    note = (
+        "intervals: 95%, over the divisions of the patients, which share patients (Student's, variance times 1/n + "
+        "tested/trained; Nadeau and Bengio 2003)"
+    )
+
+    def __init__(self, problems):
+        sizes = [(len(set(part.group_ids.tolist()))) for problem in problems for part in (problem.train, problem.test)]
+        self._n_train, self._n_test = np.mean(np.reshape(sizes, (-1, 2)), axis=0)
+
+    def between(self, key, outcome, other_key, other):
+        """Return what `FixedSplitDifferences.between` returns; the keys are not needed."""
+        found = {}
+        for name in COMPARED:
+            values = [[scores[name] for scores in row.scores] for row in (other, outcome)]
+            known = [pair for pair in zip(*values) if None not in pair]
+            if len(known) > 1:
+                found[name] = difference_over_splits(*zip(*known), self._n_train, self._n_test)
+        return found

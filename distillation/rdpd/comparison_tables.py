@@ -1,0 +1,66 @@
+"""The tables of a comparison, as lines of cells, and its page in Markdown."""
+
+from distillation.rdpd.comparison_statistics import COMPARED
+from distillation.rdpd.complexity import complexity_table
+from distillation.rdpd.scores import NAMES
+from transplant.evaluation.run_table import SPREAD_NOTE, markdown_table
+
+AGREEMENT = {"kl": "attention KL", "same_peak": "same peak"}
+AGREEMENT_NOTE = (
+    "attention KL: mean KL(student, teacher) over the test records, nats; same peak: share of records whose most "
+    "attended segment is the teacher's"
+)
+
+
+def score_lines(report, plus_minus):
+    """Return header and rows: mean and spread of every score and of the agreement of attention.
+
+    Args:
+        report: dict of comparison.json.
+        plus_minus: text between mean and spread.
+    """
+    lines = [["poor view", "method", *NAMES.values(), *AGREEMENT.values(), "runs"]]
+    for row in report["rows"]:
+        cells = [_cell(row["scores"][name], plus_minus) for name in NAMES]
+        cells += [_cell((row["agreement"] or {}).get(name), plus_minus) for name in AGREEMENT]
+        lines.append([row["view"], row["name"], *cells, str(row["runs"])])
+    return lines
+
+
+def difference_lines(report):
+    """Return header and rows: how much better one method is than another, with intervals."""
+    lines = [["poor view", "method", "less", *(NAMES[name] for name in COMPARED)]]
+    for row in report["rows"]:
+        for reference, found in row["differences"].items():
+            cells = [_difference_cell(found.get(name)) for name in COMPARED]
+            lines.append([row["view"], row["name"], reference, *cells])
+    return lines
+
+
+def page(report, figures):
+    """Return the report as Markdown.
+
+    Args:
+        report: dict of comparison.json.
+        figures: names of the figures' files.
+    """
+    parts = ["# RDPD: methods compared", report["data"], *report["absent"]]
+    parts += [markdown_table(score_lines(report, " ± ")), f"{SPREAD_NOTE.replace('+-', '±')}; {AGREEMENT_NOTE}."]
+    lines = difference_lines(report)
+    if len(lines) > 1:
+        parts += ["## Differences", markdown_table(lines), report["intervals"]]
+    parts += ["## Complexity", f"```\n{complexity_table(report['complexity'])}\n```"]
+    parts += [f"![{name}]({name})" for name in figures]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(value, plus_minus):
+    if value is None:
+        return "-"
+    return f"{value['mean']:.3f}" + ("" if value["std"] is None else f"{plus_minus}{value['std']:.3f}")
+
+
+def _difference_cell(value):
+    if value is None:
+        return "-"
+    return f"{value['difference']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"
