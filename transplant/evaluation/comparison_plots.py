@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from transplant.errors import DataError
-from transplant.evaluation.figure_file import SERIES_STYLES, new_figure, save_figure, tidy_axes
+from transplant.evaluation.figure_file import SERIES_STYLES, new_figure, save_figure, ticks_apart, tidy_axes
 from transplant.evaluation.run_table import mean_and_std
 
 _COLUMNS = {
@@ -21,8 +21,6 @@ _COLUMNS = {
     "val_acc": "Accuracy (validation)",
 }
 _DODGE = 0.012  # of the x axis, between series, so that error bars do not hide one another
-_CLOSE_TICKS = 0.075  # of the x axis; labels nearer than this stand on two lines
-_LINE_POINTS = 18
 _LONG_LABEL = 40  # characters; two of these do not fit side by side
 _MOST_BANDS = 4
 _MOST_INSIDE = 2  # rows whose names find a free place among the curves
@@ -143,7 +141,7 @@ def _plot_shares(rows, path, title, xlabel, ylabel):
         aside = 10 ** (span * _DODGE * (number - (len(rows) - 1) / 2))
         handles += _draw_row(axes, name, points, colour, marker, aside)
     axes.set_xlim(places[0] * 10 ** (-0.08 * span), places[-1] * 10 ** (0.08 * span))
-    _percent_ticks(axes, places)
+    ticks_apart(axes, places, [f"{100 * share:.3g}%" for share in places])
     axes.set_xlabel(xlabel, fontsize=11)
     axes.set_ylabel(f"{ylabel}\n(mean ± standard deviation, ddof=1)", fontsize=11)
     axes.set_title(title, fontsize=13)
@@ -202,16 +200,3 @@ def _styles(rows):
 def _label(name, counts):
     runs = f"n = {min(counts)}" if min(counts) == max(counts) else f"n = {min(counts)} to {max(counts)}"
     return f"{name} ({runs})"
-
-
-def _percent_ticks(axes, shares):
-    """Put a tick in percent at each share; of two labels that would touch, the second stands a line lower."""
-    axes.set_xticks(shares, [f"{100 * share:.3g}%" for share in shares], fontsize=11)
-    axes.set_xticks([], minor=True)
-    low, high = axes.get_xlim()
-    lowered = False
-    for number, tick in enumerate(axes.xaxis.get_major_ticks()):
-        near = number > 0 and math.log(shares[number] / shares[number - 1]) < _CLOSE_TICKS * math.log(high / low)
-        lowered = near and not lowered
-        if lowered:
-            tick.set_pad(_LINE_POINTS)
