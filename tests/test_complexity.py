@@ -73,6 +73,13 @@ def test_a_file_of_one_length(tmp_path, capsys):
     assert "which takes 178; leave it out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", complexity.MODELS_OF_JOBS)
+def test_a_job_folder_stands_for_its_model(name, tmp_path, capsys):
+    build_classifier("mlp-16", 5, input_shape=(178, 1)).save(tmp_path / name)
+    assert complexity.main(["--model", str(tmp_path)]) == 0
+    assert totals_printed(capsys.readouterr().out)[3] == "5,920"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -92,7 +99,7 @@ def test_a_file_of_one_length(tmp_path, capsys):
         ("--model MODEL --dataset visits", "give it"),
         ("--model MODEL --dataset nope", "Received: nope"),
         ("--model FOLDER/none.keras", "No such file"),
-        ("--model FOLDER", "a job folder has a best_model.keras"),
+        ("--model FOLDER", "a job folder has a best_model.keras or a student.keras"),
         ("--model FOLDER/junk.keras", "is a zip archive"),
         ("--model FOLDER/archive.keras", "must hold a model"),
         ("--model FOLDER/code.keras", "Lambda"),

@@ -23,6 +23,7 @@ and memory of activations. No data are read, and nothing is trained.
 
 A layer that nothing says how to count is listed as not counted."""
 
+MODELS_OF_JOBS = ("best_model.keras", "student.keras")
 STANDARD, COURSE = CONVENTIONS = ("standard", "course")
 DEFAULT_ARCH, DEFAULT_DATASET = "resnet18", "synthetic"
 
@@ -187,9 +188,12 @@ def _load(path):
     """
     path = pathlib.Path(path)
     if path.is_dir():
-        path = path / "best_model.keras"
-        if not path.is_file():
-            raise DataError(f"{path.parent}: a job folder has a best_model.keras. Received: none in it; name the file")
+        kept = [path / name for name in MODELS_OF_JOBS if (path / name).is_file()]
+        if not kept:
+            raise DataError(
+                f"{path}: a job folder has a {' or a '.join(MODELS_OF_JOBS)}. Received: none in it; name the file"
+            )
+        path = kept[0]
     if path.suffix != ".keras":
         raise DataError(f"{path}: a model is a .keras file. Received: a file of another name; save it as one")
     with path.open("rb") as file:

@@ -103,6 +103,17 @@ def test_merging_layers_by_hand():
         assert complexity_of(keras.Model([a, b, c], layer()([a, b, c]))).totals["operations"] == operations
 
 
+def test_products_of_two_inputs_by_hand():
+    weights, series, others = keras.Input((4,)), keras.Input((4, 6)), keras.Input((5, 6))
+    # A weighted sum over 4 steps for each of 6 features; 4 x 5 sums over 6 features.
+    cases = [([weights, series], 1, 6 * 4), ([series, others], (2, 2), 4 * 5 * 6), ([series, others], -1, 4 * 5 * 6)]
+    for inputs, axes, multiply_adds in cases:
+        totals = complexity_of(keras.Model(inputs, layers.Dot(axes)(inputs))).totals
+        assert (totals["multiply_adds"], totals["operations"]) == (multiply_adds, 2 * multiply_adds)
+    report = complexity_of(keras.Model([weights, series], layers.Dot(1, normalize=True)([weights, series])))
+    assert [layer.reason for layer in report.not_counted] == ["a product of vectors of length 1 has no rule"]
+
+
 def test_masks_are_no_inputs_of_what_they_pass_through():
     inputs = keras.Input((6, 2))
     masked = layers.Masking()(inputs)

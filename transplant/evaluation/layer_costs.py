@@ -205,6 +205,15 @@ def average_terms(layer, inputs, outputs):
     return elementwise("mean", len(inputs), values(outputs[0]))
 
 
+@counts(keras.layers.Dot)
+def dot_terms(layer, inputs, outputs):
+    """A sum of products over the axes that meet, for every value of the output."""
+    if layer.normalize:
+        raise NoRuleError("a product of vectors of length 1 has no rule")
+    axis = layer.axes if isinstance(layer.axes, int) else layer.axes[0]
+    return [multiply_adds(values(outputs[0]), inputs[0].shape[axis])]
+
+
 @counts(keras.layers.Activation)
 def activation_layer_terms(layer, inputs, outputs):
     """What the activation is, for every value."""
