@@ -10,6 +10,7 @@ import pytest
 from transplant.errors import OptionError
 from transplant.evaluation.litert import litert_model, open_litert
 from transplant.modules.classifier import build_classifier
+from transplant.modules.registry import build_backbone
 from transplant.modules.segment_rnn import SegmentRnnSize, build_segment_rnn
 from transplant.native_silence import native_silence
 
@@ -82,6 +83,23 @@ def test_one_input_of_known_size_is_needed():
     for model in (build_classifier("resnet18", 3, stages=1), keras.Model(several, keras.layers.Add()(several))):
         with pytest.raises(OptionError, match="one input of known size"):
             litert_model(model)
+
+
+def test_half_precision_is_refused():
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(2, dtype="mixed_bfloat16")(inputs))
+    with pytest.raises(OptionError, match="Received: bfloat16 too"):
+        litert_model(model)
+
+
+def test_a_shared_part_that_takes_any_length():
+    part = build_backbone("resnet18", stages=1)
+    inputs = keras.Input((256, 2), name="signal")
+    leads = [keras.layers.Reshape((256, 1))(inputs[:, :, lead]) for lead in range(2)]
+    model = keras.Model(inputs, keras.layers.Average()([part(lead) for lead in leads]))
+    record = np.random.default_rng(1).normal(size=(1, 256, 2)).astype(np.float32)
+    (found,) = open_litert(litert_model(model)).get_signature_runner()(signal=record).values()
+    np.testing.assert_allclose(found, model.predict(record, verbose=0), atol=1e-5)
 
 
 def test_silence_ends_where_the_block_ends(capfd, monkeypatch):

@@ -24,8 +24,14 @@ def litert_model(model, int8=False):
         bytes of a .tflite file, whose signature takes the input and gives the outputs by their names in the model.
 
     Raises:
-        OptionError: if the model has several inputs, or one of unknown size.
+        OptionError: if the model has several inputs, or one of unknown size, or computes in half precision.
     """
+    others = {layer.compute_dtype for layer in model.layers} - {"float32"}
+    if others:
+        # The converter itself refuses, on a hundred lines.
+        raise OptionError(
+            f"a model of float32 is needed. Received: {', '.join(sorted(others))} too; build it as float32"
+        )
     serve = tf.function(
         lambda **named: dict(zip(model.output_names, keras.tree.flatten(model(*named.values(), training=False))))
     )
