@@ -1,14 +1,12 @@
 """The figures of a comparison: differences with intervals, sweeps, and cases."""
 
-import numpy as np
-
 from distillation.rdpd.case_studies import Case, choose_cases, plot_case_study
 from distillation.rdpd.conditions import AXES, file_name
 from distillation.rdpd.scores import NAMES
 from distillation.rdpd.sweep_plots import plot_sweep
 from transplant.evaluation.figure_file import SERIES_STYLES, new_figure, save_figure, tidy_axes
 
-CASE_METHODS = ("direct", "kd", "rdpd")
+CASE_METHODS = {"direct": "Direct", "kd": "KD", "rdpd": "RDPD"}
 _SCORE = "roc_auc"
 
 
@@ -103,14 +101,14 @@ def draw_cases(args, conditions, teachers, students, problem, job):
         if teacher is None:
             continue
         answers = {"Teacher": teachers[teacher].answers[0]}
-        answers |= {method: students[one].answers[0] for method, one in shown.items()}
+        answers |= {CASE_METHODS[method]: students[one].answers[0] for method, one in shown.items()}
         rows = choose_cases(problem.test.y, answers["Teacher"].probabilities, args.cases)
         for number, row in enumerate(rows, start=1):
             case = Case.of_record(
                 problem.test,
                 row,
-                view.split(","),
-                {name: np.asarray(one.attention) for name, one in answers.items()},
+                view,
+                {name: one.attention for name, one in answers.items()},
                 {name: one.probabilities for name, one in answers.items()},
             )
             files.append(f"case_{file_name(view)}_{number}.png")

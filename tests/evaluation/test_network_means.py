@@ -5,7 +5,14 @@ import pytest
 from scipy import stats
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
-from transplant.evaluation.network_means import mean_scores, paired_difference_of_means, welch_margin
+from transplant.evaluation.network_means import (
+    difference_of_means,
+    difference_over_splits,
+    draw_scores,
+    mean_scores,
+    paired_difference_of_means,
+    welch_margin,
+)
 from transplant.evaluation.ranking_intervals import draw_weights
 
 
@@ -113,3 +120,25 @@ def test_more_than_two_classes_are_counted_without_rankings():
     first, second = ([rng.dirichlet(np.ones(3), size=60) for _ in range(2)] for _ in range(2))
     found = paired_difference_of_means(truth, first, second, draws=20, rankings=False)
     assert set(found) == {"accuracy", "macro_f1"}
+
+
+def test_pairs_of_networks_count_by_their_differences(case):
+    truth, first, _ = case
+    second = [np.clip(network + [[-0.03, 0.03]], 0, 1) for network in first]  # each much like its pair
+    scores = [draw_scores(truth, networks, draws=60, seed=3) for networks in (first, second)]
+    found = difference_of_means(*scores, are_pairs=True)
+    for name, values in found.items():
+        sample = scores[1].drawn[name].mean(axis=0) - scores[0].drawn[name].mean(axis=0)
+        of_pairs = scores[1].observed[name] - scores[0].observed[name]
+        margin = welch_margin([(sample.var(ddof=1), 79), (of_pairs.var(ddof=1) / 2, 1)])
+        assert values["difference"] == pytest.approx(of_pairs.mean())
+        assert values["high"] - values["difference"] == pytest.approx(margin)
+
+
+def test_divisions_that_share_records_widen_the_interval():
+    first, second = [0.70, 0.72, 0.69, 0.75], [0.74, 0.73, 0.73, 0.77]
+    found = difference_over_splits(first, second, n_train=80, n_test=20)
+    low, high = stats.ttest_rel(second, first).confidence_interval()
+    assert found["difference"] == pytest.approx((low + high) / 2) == pytest.approx(0.0275)
+    # Independent divisions have 1/4 where these have 1/4 + 20/80.
+    assert found["high"] - found["low"] == pytest.approx((high - low) * 2**0.5)

@@ -7,7 +7,8 @@ import pytest
 
 from distillation.rdpd.settings import student_size, teacher_size, temperature_of
 from distillation.rdpd.sizes import SETTINGS, student_width
-from distillation.rdpd.views import poor_columns, poor_view
+from distillation.rdpd.views import poor_columns, poor_view, rich_rows, value_columns
+from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import OptionError
 from transplant.modules.segment_rnn import SegmentRnnSize
 
@@ -76,3 +77,19 @@ def test_sizes_are_the_published_ones_of_the_data_set_below_what_is_given():
     assert temperature_of(options(temperature=3.0), data) == 3
     with pytest.raises(OptionError, match="2000 samples and segments of 300"):
         teacher_size(options(segment=300), data)
+
+
+def test_values_are_neither_masks_nor_codes():
+    assert value_columns(TABLE) == [0, 1] and value_columns(("II", "V1")) == [0, 1]
+
+
+def test_some_patients_have_all_channels():
+    patients, records = [f"p{number // 3}" for number in range(60)], [f"r{number}" for number in range(60)]
+    x, y = np.zeros((60, 4, 2), np.float32), np.arange(60) // 3 % 2
+    data = LabelledSet(x, [4] * 60, y, ("N", "A"), records, patients, 1.0, ("II", "V1"), "made", "1")
+    found = rich_rows(data, "group", 0.3, 1)
+    assert len(found) == 18 and (np.diff(found) > 0).all()
+    assert len(set(data.group_ids[found])) == 6, "patients are whole"
+    assert np.bincount(data.y[found]).tolist() == [9, 9], "classes in proportion"
+    assert found.tolist() == rich_rows(data, "group", 0.3, 1).tolist() != rich_rows(data, "group", 0.3, 2).tolist()
+    assert rich_rows(data, "group", 1.0, 1).tolist() == list(range(60))

@@ -102,3 +102,18 @@ def test_a_step_runs_in_a_graph():
     step = tf.function(model.train_step)
     logs = step((tf.constant(x), {name: tf.constant(value) for name, value in targets.items()}))
     assert set(logs) == {"loss", "acc", "hard", "soft", "attention", "combined", "soft_kl"}
+
+
+def test_a_record_without_a_teacher_has_hard_and_combined_labels_alone():
+    model, x, targets = case("rdpd")
+    targets["has_teacher"] = np.array([1, 1, 0, 1, 0, 1], np.float32)
+    found = model.evaluate(x, targets, batch_size=6, verbose=0, return_dict=True)
+    logits, attention = (np.asarray(values, np.float64) for values in model(x)[:2])
+    teacher = softmax(targets["teacher_logits"] / T, axis=1)
+    soft = -(T**2) * (teacher * log_softmax(logits / T, axis=1)).sum(axis=1)
+    of_attention = rel_entr(attention, targets["teacher_attention"]).sum(axis=1)
+    assert found["soft"] == pytest.approx((soft * targets["has_teacher"]).sum() / 6, rel=1e-5)
+    assert found["attention"] == pytest.approx((of_attention * targets["has_teacher"]).sum() / 6, rel=1e-4)
+    expected = expected_terms((logits, attention), targets)
+    for term in ("hard", "combined"):
+        assert found[term] == pytest.approx(expected[term], rel=1e-5)

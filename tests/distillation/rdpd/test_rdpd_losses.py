@@ -121,3 +121,19 @@ def test_gradients_are_finite_differences():
 def test_a_temperature_is_above_zero(temperature):
     with pytest.raises(OptionError, match="a temperature is above 0"):
         check_temperature(temperature)
+
+
+def test_records_that_no_teacher_has_seen_count_nothing_in_what_is_imitated():
+    seen = np.array([1, 0, 1, 1, 0, 1, 0], np.float64)
+    share = seen.mean()
+    rows = np.flatnonzero(seen)
+    for weighted, alone in (
+        (soft_loss(TEACHER, LOGITS, 2.0, seen), soft_loss(TEACHER[rows], LOGITS[rows], 2.0)),
+        (soft_floor(TEACHER, 2.0, seen), soft_floor(TEACHER[rows], 2.0)),
+        (
+            attention_loss(softmax(TEACHER, axis=1), softmax(LOGITS, axis=1), weights=seen),
+            attention_loss(softmax(TEACHER[rows], axis=1), softmax(LOGITS[rows], axis=1)),
+        ),
+    ):
+        # A mean over all records: each has the weight that it has in the hard labels.
+        assert float(weighted) == pytest.approx(share * float(alone), rel=1e-12)
