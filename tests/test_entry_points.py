@@ -15,6 +15,7 @@ ENTRY_POINTS = (
     "distillation.condensation.trainer",
     "distillation.condensation.evaluate",
     "distillation.rdpd.trainer",
+    "distillation.rdpd.nominal_counts",
     "transplant.complexity",
     "transplant.demo",
     "transplant.datasets.tfds.build",
