@@ -8,9 +8,10 @@ import argparse
 from distillation.rdpd.methods import METHODS, STUDENT_TEACHER, TEACHER_STUDENT
 from distillation.rdpd.noise import NOISES, NORMAL
 from distillation.rdpd.sizes import RATIO, WIDTHS
-from transplant.training.command_line import positive_float, positive_int
+from transplant.training.command_line import fraction, positive_float, positive_int
 
 DEFAULT_DATASET, DEFAULT_POOR_LEADS = "synthetic-leads", "II"
+BACKBONE_RATE = 0.5  # that of finetuning.trainer's recipe `best`
 TERMS_IN_WORDS = "; ".join(f"{name}: {', '.join(terms)}" for name, terms in METHODS.items())
 TEMPERATURE_HELP = "of soft labels; 5, of vitals 2.5"
 RICH_SHARE_HELP = (
@@ -49,8 +50,21 @@ def add_noise_kind_flag(group):
 
 
 def add_network_flags(parser):
-    """Add the sizes of teacher and student to a parser; return their group."""
+    """Add what teacher and student are to a parser; return the group of where a teacher comes from."""
     size = parser.add_argument_group("networks")
+    teacher = size.add_mutually_exclusive_group()
+    teacher.add_argument(
+        "--teacher-backbone",
+        metavar="WEIGHTS",
+        help="train a teacher that sees each lead through this pretrained 1-D ResNet: a weights file or a job folder",
+    )
+    size.add_argument(
+        "--backbone-rate",
+        type=fraction,
+        default=BACKBONE_RATE,
+        metavar="S",
+        help="learning rate of --teacher-backbone, as a share of the head's",
+    )
     size.add_argument("--segment", type=positive_int, metavar="N", help="samples of a segment; by --dataset")
     for name, text in {
         "filters": "of the teacher's first convolution",
@@ -68,7 +82,7 @@ def add_network_flags(parser):
     )
     size.add_argument("--student-filters", type=positive_int, metavar="N", help="in place of --student-widths'")
     size.add_argument("--student-hidden", type=positive_int, metavar="N", help="in place of --student-widths'")
-    return size
+    return teacher
 
 
 def add_training_flags(parser):

@@ -17,7 +17,7 @@ def build_imitation(
     """Build the model that trains a network.
 
     Args:
-        network: what `build_segment_rnn` returned.
+        network: what `build_segment_rnn` or `build_segment_attention` returned.
         terms: of the loss, a value of `distillation.rdpd.methods.METHODS`.
         temperature: T of the soft and the combined labels. Defaults to 1.
         direction: of the attention's divergence. Defaults to "student-teacher", as published.

@@ -8,6 +8,7 @@ from distillation.problem import load_problem
 from distillation.rdpd.imitation import HAS_TEACHER, LABELS, TEACHER_ATTENTION, TEACHER_LOGITS, build_imitation
 from distillation.rdpd.methods import METHODS, needs_teacher
 from distillation.rdpd.noise import add_noise
+from distillation.rdpd.pretrained_backbone import PretrainedBackbone
 from distillation.rdpd.results import PARTS, results_table, write_results
 from distillation.rdpd.settings import design_of
 from distillation.rdpd.teacher import TASK, load_teacher, teacher_outputs, train_teacher
@@ -73,7 +74,11 @@ def make_teacher(args, problem, design, job, log=print):
         log(f"{len(rows):,} of {len(problem.train):,} training records have all channels")
     leads = range(len(problem.train.leads))
     description = _describe(problem, leads, design.rich_size, TASK, args.seed)
-    return train_teacher(problem, rows, design, description, job, log)
+    backbone = None
+    if args.teacher_backbone:
+        backbone = PretrainedBackbone.read(args.teacher_backbone, problem.train, args.backbone_rate)
+        description = backbone.describe(description, design.rich_size.segment)
+    return train_teacher(problem, rows, design, description, job, log, backbone)
 
 
 def imitated_outputs(args, problem, design, teacher, job):

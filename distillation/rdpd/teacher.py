@@ -12,6 +12,8 @@ from distillation.rdpd.methods import METHODS
 from distillation.rdpd.training import network_outputs, train
 from transplant.atomic import atomic_path
 from transplant.errors import WeightsError
+from transplant.modules.batch_norm import FUSED
+from transplant.modules.segment_attention import SEGMENT_ATTENTION, build_segment_attention
 from transplant.modules.segment_rnn import SegmentRnnSize, build_segment_rnn
 from transplant.training.loop import BEST_WEIGHTS
 from transplant.training.weights import assign_weights, read_weights
@@ -33,7 +35,27 @@ class Teacher:
     description: object
 
 
-def train_teacher(problem, rows, design, description, job, log=print):
+def build_teacher(description, seed):
+    """Build the network that a description is of.
+
+    Args:
+        description: `ModelDescription` of a teacher.
+        seed: of the initial weights and of dropout.
+
+    Returns:
+        `keras.Model` "teacher" from (batch, samples, channels) to (logits, attention).
+    """
+    shape, n_classes = (description.input_length, len(description.leads)), len(description.classes)
+    size = description.data["size"]
+    if description.architecture != SEGMENT_ATTENTION:
+        return build_segment_rnn(shape, n_classes, SegmentRnnSize(**size), seed, "teacher")
+    arch = description.data["backbone"]["architecture"]
+    return build_segment_attention(
+        shape, n_classes, size["segment"], arch, description.stages, seed, batch_norm=FUSED, name="teacher"
+    )
+
+
+def train_teacher(problem, rows, design, description, job, log=print, backbone=None):
     """Train a teacher in its folder of the job, or go on.
 
     Args:
@@ -43,17 +65,21 @@ def train_teacher(problem, rows, design, description, job, log=print):
         description: its `ModelDescription`.
         job: job folder.
         log: function that takes a line.
+        backbone: `PretrainedBackbone` that it starts from. Defaults to None: random weights.
 
     Returns:
         `Teacher` with its best weights.
     """
     data, seed = problem.train, design.training.seed
-    network = build_segment_rnn(data.input_shape, len(data.classes), design.rich_size, seed, "teacher")
+    network = build_teacher(description, seed)
+    if backbone:
+        backbone.transfer(network, description, log)
     log(f"teacher: {len(data.leads)} channels, {network.count_params():,} parameters")
     model = build_imitation(network, METHODS["direct"], hard_temperature=design.teacher_temperature)
     validation = problem.inputs("validation"), problem.validation.y
     x, targets = problem.inputs("train")[rows], {LABELS: data.y[rows].astype(np.int32)}
-    train(model, x, targets, validation, design.training, description, job / FOLDER, log)
+    rate_of = backbone and backbone.rate_of(description)
+    train(model, x, targets, validation, design.training, description, job / FOLDER, log, rate_of)
     return Teacher(network, description)
 
 
@@ -74,12 +100,11 @@ def load_teacher(path, problem, size, log=print):
     there, data = weights.description, problem.train
     if there.task != TASK:
         raise WeightsError(f"{file}: a teacher's weights are needed. Received: those of {there.task}; give an RDPD job")
-    own = SegmentRnnSize(**there.data["size"])
     expected = {
         "channels": (there.leads, data.leads),
         "classes": (there.classes, data.classes),
         "samples": (there.input_length, data.length),
-        "segments of": (own.segment, size.segment),
+        "segments of": (there.data["size"]["segment"], size.segment),
         "standardisation": (there.normalization, problem.normalization),
     }
     for name, (received, needed) in expected.items():
@@ -88,7 +113,7 @@ def load_teacher(path, problem, size, log=print):
                 f"{file}: teacher and student see the same records alike. Received: {name} {received}, not {needed}; "
                 "give a teacher of these data, split and segments, or train one"
             )
-    network = build_segment_rnn(data.input_shape, len(data.classes), own, 0, "teacher")
+    network = build_teacher(there, 0)
     assign_weights(network, weights)
     log(f"teacher: {file}, {network.count_params():,} parameters")
     return Teacher(network, there)

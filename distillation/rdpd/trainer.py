@@ -27,6 +27,8 @@ that sees some of them to imitate what it predicts and what it attends to.
       --variables HR,SysABP,DiasABP,MAP,RespRate,SaO2 --poor-leads HR
   python -m distillation.rdpd.trainer ... --method direct       # the same student without a teacher
   python -m distillation.rdpd.trainer ... --teacher OTHER_JOB   # a teacher that is trained already
+  python -m distillation.rdpd.trainer ... --teacher-backbone W  # a teacher on a pretrained network
+  python -m distillation.rdpd.trainer ... --teacher-backbone W  # a teacher on a pretrained network
 
 The job folder gets student.keras, metrics.json, predictions and attention of
 teacher and student, and the teacher's own folder. Interrupted? Add --resume

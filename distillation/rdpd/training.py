@@ -14,7 +14,7 @@ from transplant.training.validation import validation_values
 from transplant.training.weights import assign_weights, read_weights
 
 
-def train(model, x, targets, validation, settings, description, job, log=print):
+def train(model, x, targets, validation, settings, description, job, log=print, rate_of=None):
     """Train, or go on training, a network, and leave it with its best weights.
 
     Args:
@@ -26,13 +26,15 @@ def train(model, x, targets, validation, settings, description, job, log=print):
         description: `ModelDescription` of the network.
         job: folder of its history, checkpoints and best weights.
         log: function that takes a line.
+        rate_of: share of the learning rate that a variable has, as `build_optimizer` takes it. Defaults to None: all
+            learn alike.
 
     Returns:
         The final `Progression`.
     """
     steps = -(-len(x) // settings.batch_size)
     optimizer = OptimizerSettings(learning_rate=settings.learning_rate)
-    model.compile(build_optimizer(optimizer, settings.epochs * steps))
+    model.compile(build_optimizer(optimizer, settings.epochs * steps, rate_of=rate_of))
     held_out, truth = validation
 
     def validate():

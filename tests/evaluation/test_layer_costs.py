@@ -14,6 +14,8 @@ from transplant.modules.cpc import build_cpc_model
 from transplant.modules.padding import MeanOverValid, ValidPositions
 from transplant.modules.pooling_token import PoolingToken
 from transplant.modules.registry import ARCHITECTURES, build_backbone
+from transplant.modules.segment_attention import LeadsToBatch
+from transplant.modules.segment_mean import SegmentMean
 from transplant.modules.spectrogram import Spectrogram
 from transplant.modules.transformer import ScaledPositions, SelfAttention, TransformerLayer
 
@@ -70,6 +72,9 @@ BY_HAND = [
     (PoolingToken(), (4, 6), 0, 0),
     (ValidPositions(2, 4), (8, 2), 0, 16),
     (MeanOverValid(), (9, 2), 0, 18),
+    (LeadsToBatch(), (9, 2), 0, 0),
+    # 2 segments, each a sum over 3 positions, of 4 channels.
+    (SegmentMean(6, 3, 2), (3, 4), 2 * 3 * 4, 0),
 ]
 
 

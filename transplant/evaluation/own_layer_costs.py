@@ -29,6 +29,8 @@ from transplant.modules.masked import MeanOverFrequency
 from transplant.modules.padded_batch_norm import PaddedBatchNormalization
 from transplant.modules.padding import AlignToEnd, ClearPadding, MeanOverValid, ValidPositions
 from transplant.modules.pooling_token import PoolingToken
+from transplant.modules.segment_attention import JoinLeads, LeadsToBatch
+from transplant.modules.segment_mean import SegmentMean
 from transplant.modules.spectrogram import Spectrogram
 from transplant.modules.transformer import ScaledPositions, SelfAttention, TransformerLayer
 from transplant.signals.spectrogram import WINDOW
@@ -36,7 +38,7 @@ from transplant.signals.spectrogram import WINDOW
 # A complex transform of radix 2 takes 5 N log2 N operations, and one of a real signal half of them.
 FFT_OPERATIONS = 5 * WINDOW * int(math.log2(WINDOW)) // 2
 
-counts(AlignToEnd, ClearPadding, PoolingToken, FramesToBatch, BatchToFrames)(nothing_terms)
+counts(AlignToEnd, ClearPadding, PoolingToken, FramesToBatch, BatchToFrames, LeadsToBatch, JoinLeads)(nothing_terms)
 counts(FusedBatchNormalization, PaddedBatchNormalization, FusedPaddedBatchNormalization, ExactBatchNormalization)(
     batch_normalization_terms
 )
@@ -50,6 +52,13 @@ def block_max_pooling_terms(layer, inputs, outputs):
     """One comparison fewer than the block has values."""
     block = layer.pool_size ** (len(inputs[0].shape) - 2)
     return elementwise("maximum", block - 1, values(outputs[0]))
+
+
+@counts(SegmentMean)
+def segment_mean_terms(layer, inputs, outputs):
+    """A product of the shares with the features: every segment takes every position, most of them with a share of 0."""
+    batch, positions, channels = inputs[0].shape
+    return [multiply_adds(batch, outputs[0].shape[1], positions, channels)]
 
 
 @counts(ValidPositions)

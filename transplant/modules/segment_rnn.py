@@ -5,12 +5,12 @@ import dataclasses
 import keras
 
 from transplant.errors import OptionError
-from transplant.modules.mlp import dense, full_precision
+from transplant.modules.attention_pooling import attend_segments
+from transplant.modules.mlp import full_precision
 from transplant.modules.recurrent import bidirectional_lstm
 from transplant.modules.resnet1d import layer_seed
 
 DROPOUT = 0.5
-LOGITS, ATTENTION = "logits", "attention"
 _MOST_UNROLLED = 16  # segments; the graph grows with them
 
 
@@ -87,18 +87,7 @@ def build_segment_rnn(input_shape, n_classes, size, seed=None, name="segment_rnn
     x = keras.layers.AveragePooling2D((1, x.shape[2]), dtype=full_precision(), name="mean_over_time")(x)
     x = keras.layers.Reshape((segments, size.features), dtype=full_precision(), name="segment_features")(x)
     x = bidirectional_lstm(size.hidden, "stage1_lstm", seed, unroll=segments <= _MOST_UNROLLED)(x)
-    scores = keras.layers.Dense(
-        1,
-        use_bias=False,
-        kernel_initializer=keras.initializers.GlorotUniform(seed=layer_seed(seed, "stage1_scores")),
-        dtype=full_precision(),
-        name="stage1_scores",
-    )(x)
-    scores = keras.layers.Reshape((segments,), dtype=full_precision(), name="scores")(scores)
-    attention = keras.layers.Softmax(dtype=full_precision(), name=ATTENTION)(scores)
-    summed = keras.layers.Dot(axes=1, dtype=full_precision(), name="attended")([attention, x])
-    logits = dense(n_classes, None, seed, "head", full_precision())(summed)
-    return keras.Model(inputs, [logits, attention], name=name)
+    return keras.Model(inputs, list(attend_segments(x, n_classes, seed, "stage1_scores")), name=name)
 
 
 def check_segments(samples, size):
