@@ -1,4 +1,4 @@
-"""A teacher on a pretrained network, from the pretraining command to the student's scores: weights, resume, refusals."""
+"""A teacher on a pretrained network, from the pretraining command to the scores: weights, resume, refusals."""
 
 import dataclasses
 import json
