@@ -12,7 +12,7 @@ from distillation.rdpd.pretrained_backbone import PretrainedBackbone
 from distillation.rdpd.results import PARTS, results_table, write_results
 from distillation.rdpd.settings import design_of
 from distillation.rdpd.teacher import TASK, load_teacher, teacher_outputs, train_teacher
-from distillation.rdpd.training import network_outputs, train
+from distillation.rdpd.training import answers_by, train
 from distillation.rdpd.views import poor_view, rich_rows, value_columns
 from transplant.modules.segment_rnn import build_segment_rnn
 from transplant.training.description import ModelDescription
@@ -150,15 +150,10 @@ def student_inputs(args, problem, design, part):
 
 def answers_of(name, network, args, problem, design):
     """Return dict part -> (logits, attention) of "teacher" or "student" on validation and test."""
-    of_student = name == "student"
-    return {
-        part: network_outputs(
-            network,
-            student_inputs(args, problem, design, part) if of_student else problem.inputs(part),
-            design.training.batch_size,
-        )
-        for part in PARTS
-    }
+    answer = answers_by(network, design.training.batch_size)
+    if name == "student":
+        return {part: answer(student_inputs(args, problem, design, part)) for part in PARTS}
+    return {part: answer(problem.inputs(part)) for part in PARTS}
 
 
 def _describe(problem, columns, size, task, seed):

@@ -9,7 +9,7 @@ import numpy as np
 
 from distillation.rdpd.imitation import LABELS, build_imitation
 from distillation.rdpd.methods import METHODS
-from distillation.rdpd.training import network_outputs, train
+from distillation.rdpd.training import answers_by, train
 from transplant.atomic import atomic_path
 from transplant.errors import WeightsError
 from transplant.modules.batch_norm import FUSED
@@ -150,7 +150,7 @@ def teacher_outputs(teacher, x, fingerprint, job, batch_size):
                     return file["logits"], file["attention"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             path.unlink()  # half of it: computed again
-    logits, attention = (part.astype(np.float32) for part in network_outputs(teacher.network, x, batch_size))
+    logits, attention = (part.astype(np.float32) for part in answers_by(teacher.network, batch_size)(x))
     with atomic_path(path) as temporary:
         np.savez(temporary, logits=logits, attention=attention, stamp=np.array(stamp))
     return logits, attention

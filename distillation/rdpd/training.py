@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pandas as pd
 import scipy.special
+import tensorflow as tf
 
 from distillation.rdpd.batches import epoch_batches
 from transplant.evaluation.plots import plot_learning_curves
@@ -36,9 +37,10 @@ def train(model, x, targets, validation, settings, description, job, log=print, 
     optimizer = OptimizerSettings(learning_rate=settings.learning_rate)
     model.compile(build_optimizer(optimizer, settings.epochs * steps, rate_of=rate_of))
     held_out, truth = validation
+    answer = answers_by(model, settings.batch_size)
 
     def validate():
-        logits, _ = network_outputs(model, held_out, settings.batch_size)
+        logits, _ = answer(held_out)
         return validation_values(truth, scipy.special.softmax(logits, axis=1), (settings.monitor,))
 
     plan = Plan(
@@ -61,13 +63,27 @@ def train(model, x, targets, validation, settings, description, job, log=print, 
     return state
 
 
-def network_outputs(model, x, batch_size):
-    """Return float64 logits (records, classes) and attention (records, segments), without dropout.
+def answers_by(model, batch_size):
+    """Return a function that asks a network about records, without dropout.
+
+    It is a graph of its own, made once: `predict` spends longer on its preparations than on the records of an epoch's
+    validation.
 
     Args:
         model: network or `Imitation`.
-        x: standardised records.
         batch_size: records at once.
+
+    Returns:
+        function x (records, samples, channels) -> float64 logits (records, classes), attention (records, segments).
     """
-    logits, attention, *_ = model.predict(x, batch_size=batch_size, verbose=0)
-    return np.asarray(logits, np.float64), np.asarray(attention, np.float64)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]))], autograph=False)
+    def ask(x):
+        logits, attention, *_ = model(x, training=False)
+        return logits, attention
+
+    def answer(x):
+        parts = zip(*(ask(x[first : first + batch_size]) for first in range(0, len(x), batch_size)))
+        return tuple(np.concatenate(part).astype(np.float64) for part in parts)
+
+    return answer

@@ -124,7 +124,7 @@ def test_more_than_two_classes_are_counted_without_rankings():
 
 def test_pairs_of_networks_count_by_their_differences(case):
     truth, first, _ = case
-    second = [np.clip(network + [[-0.03, 0.03]], 0, 1) for network in first]  # each much like its pair
+    second = [np.clip(network + np.array([-0.03, 0.03]), 0, 1) for network in first]  # each much like its pair
     scores = [draw_scores(truth, networks, draws=60, seed=3) for networks in (first, second)]
     found = difference_of_means(*scores, are_pairs=True)
     for name, values in found.items():

@@ -77,6 +77,29 @@ def test_outputs_are_those_of_the_definition(convolutions):
     np.testing.assert_allclose(found_logits[0], logits, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [
+        (SegmentRnnSize(500, 16, 32, 8, 2, 2), 472),  # 59 positions, of which the second convolution sees 56
+        (SegmentRnnSize(500, 16, 32, 8, 2, 1), 496),
+        (SegmentRnnSize(12, 16, 4, 2, 2, 1), 12),
+    ],
+)
+def test_what_a_segment_ends_with_is_seen_to_the_last_stride(size, seen):
+    model = build_segment_rnn((2 * size.segment, 1), 3, size, seed=1)
+    x = np.random.default_rng(0).normal(size=(1, 2 * size.segment, 1)).astype(np.float32)
+
+    def logits(sample):
+        changed = x.copy()
+        changed[:, sample] += 1
+        return np.asarray(model(changed)[0])
+
+    assert size.seen == seen
+    assert not np.array_equal(logits(seen - 1), model(x)[0])
+    if seen < size.segment:
+        assert np.array_equal(logits(seen), model(x)[0])
+
+
 def test_a_seed_gives_its_weights_and_a_file_the_same_outputs(tmp_path):
     size = SegmentRnnSize(4, 3, 2, 1, 2)
     one, same, other = (build_segment_rnn((80, 2), 3, size, seed=seed) for seed in (1, 1, 2))

@@ -7,6 +7,7 @@ import keras
 from transplant.evaluation.cost_terms import elementwise, multiply_adds
 from transplant.evaluation.layer_costs import (
     batch_normalization_terms,
+    convolution_terms,
     counts,
     dense_terms,
     layer_normalization_terms,
@@ -15,6 +16,7 @@ from transplant.evaluation.layer_costs import (
     score_terms,
     values,
 )
+from transplant.modules.block_convolution import BlockConvolution
 from transplant.modules.block_max_pooling import BlockMaxPooling
 from transplant.modules.cpc import BatchToFrames, FrameScores, FramesToBatch
 from transplant.modules.exact_normalization import (
@@ -25,6 +27,7 @@ from transplant.modules.exact_normalization import (
 )
 from transplant.modules.fused_batch_norm import FusedBatchNormalization
 from transplant.modules.fused_padded_batch_norm import FusedPaddedBatchNormalization
+from transplant.modules.half_dropout import HalfDropout
 from transplant.modules.masked import MeanOverFrequency
 from transplant.modules.padded_batch_norm import PaddedBatchNormalization
 from transplant.modules.padding import AlignToEnd, ClearPadding, MeanOverValid, ValidPositions
@@ -38,7 +41,10 @@ from transplant.signals.spectrogram import WINDOW
 # A complex transform of radix 2 takes 5 N log2 N operations, and one of a real signal half of them.
 FFT_OPERATIONS = 5 * WINDOW * int(math.log2(WINDOW)) // 2
 
-counts(AlignToEnd, ClearPadding, PoolingToken, FramesToBatch, BatchToFrames, LeadsToBatch, JoinLeads)(nothing_terms)
+counts(AlignToEnd, ClearPadding, PoolingToken, FramesToBatch, BatchToFrames, LeadsToBatch, JoinLeads, HalfDropout)(
+    nothing_terms
+)
+counts(BlockConvolution)(convolution_terms)
 counts(FusedBatchNormalization, PaddedBatchNormalization, FusedPaddedBatchNormalization, ExactBatchNormalization)(
     batch_normalization_terms
 )

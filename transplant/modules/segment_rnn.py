@@ -6,11 +6,12 @@ import keras
 
 from transplant.errors import OptionError
 from transplant.modules.attention_pooling import attend_segments
+from transplant.modules.block_convolution import BlockConvolution
+from transplant.modules.half_dropout import HalfDropout
 from transplant.modules.mlp import full_precision
 from transplant.modules.recurrent import bidirectional_lstm
 from transplant.modules.resnet1d import layer_seed
 
-DROPOUT = 0.5
 _MOST_UNROLLED = 16  # segments; the graph grows with them
 
 
@@ -37,6 +38,17 @@ class SegmentRnnSize:
     def features(self):
         """Features of a segment after the convolutions."""
         return self.filters * 2 ** (self.convolutions - 1)
+
+    @property
+    def seen(self):
+        """Samples of a segment that its features depend on: what is left of a stride at its end is not seen."""
+        lengths = [self.segment]
+        for _ in range(self.convolutions):
+            lengths.append((lengths[-1] - self.kernel) // self.stride + 1)
+        seen = lengths[-1]
+        for _ in range(self.convolutions):
+            seen = (seen - 1) * self.stride + self.kernel
+        return seen
 
 
 def build_segment_rnn(input_shape, n_classes, size, seed=None, name="segment_rnn"):
@@ -71,10 +83,13 @@ def build_segment_rnn(input_shape, n_classes, size, seed=None, name="segment_rnn
     segments = check_segments(samples, size)
     x = inputs = keras.Input(input_shape, name="signal")
     x = keras.layers.Reshape((segments, size.segment, channels), name="segments")(x)
+    unseen = size.segment - size.seen
+    if unseen:
+        x = keras.layers.Cropping2D(((0, 0), (0, unseen)), name="seen")(x)
     for number in range(1, size.convolutions + 1):
         conv_name = f"stage1_conv{number}"
         # A convolution of each segment by itself: one row of segments, one column of time.
-        x = keras.layers.Conv2D(
+        x = BlockConvolution(
             size.filters * number,
             (1, size.kernel),
             strides=(1, size.stride),
@@ -83,7 +98,7 @@ def build_segment_rnn(input_shape, n_classes, size, seed=None, name="segment_rnn
             name=conv_name,
         )(x)
         drop_name = f"dropout{number}"
-        x = keras.layers.Dropout(DROPOUT, seed=layer_seed(seed, drop_name), name=drop_name)(x)
+        x = HalfDropout(seed=layer_seed(seed, drop_name), name=drop_name)(x)
     x = keras.layers.AveragePooling2D((1, x.shape[2]), dtype=full_precision(), name="mean_over_time")(x)
     x = keras.layers.Reshape((segments, size.features), dtype=full_precision(), name="segment_features")(x)
     x = bidirectional_lstm(size.hidden, "stage1_lstm", seed, unroll=segments <= _MOST_UNROLLED)(x)

@@ -93,9 +93,13 @@ def test_files_of_the_report(finished):
 
 
 def test_finished_runs_are_kept_and_new_ones_join_them(finished, monkeypatch, capsys):
-    done = []
-    imitate = comparison.make_student
-    monkeypatch.setattr(comparison, "make_student", lambda args, *rest: done.append(args.method) or imitate(args, *rest))
+    done, make_student = [], comparison.make_student
+
+    def noted(args, *rest):
+        done.append(args.method)
+        return make_student(args, *rest)
+
+    monkeypatch.setattr(comparison, "make_student", noted)
     before = report_of(finished)
     options = ["--noise", "0", "1", "--seeds", "1", "2", "--methods", "direct", "kd", "rdpd-r1", "rdpd"]
     assert run(finished, *options) == 0
@@ -144,7 +148,7 @@ def test_few_rich_records_and_a_division_for_each_seed(tmp_path):
 
 
 def test_scores_that_are_nowhere_defined_have_no_interval():
-    outcomes = [Outcome([{"roc_auc": None, "pr_auc": 0.5 + 0.1 * k, "macro_f1": 0.2} for _ in "ab"], []) for k in (0, 1)]
+    outcomes = [Outcome([{"roc_auc": None, "pr_auc": pr_auc, "macro_f1": 0.2}] * 2, []) for pr_auc in (0.5, 0.6)]
 
     class Part:
         group_ids = np.array(["a", "b"])

@@ -11,7 +11,9 @@ import scipy.special
 
 from distillation.problem import load_problem
 from distillation.rdpd import run as run_module
+from distillation.rdpd import teacher as teacher_module
 from distillation.rdpd import trainer
+from distillation.rdpd.training import answers_by
 from transplant.errors import TrainingError
 from transplant.evaluation.predictions import read_predictions
 from transplant.training.weights import read_weights
@@ -62,27 +64,35 @@ def test_the_kept_student_predicts_what_was_reported(finished):
 
 
 def test_no_epoch_of_the_student_asks_the_teacher(finished, tmp_path, monkeypatch):
-    calls, during, train = [], [], run_module.train
+    traced, asked, during, train = [], [], [], run_module.train
+    call = keras.Model.__call__
 
-    def count(method):
-        def counted(self, *arguments, **options):
-            calls.extend([method.__name__] if self.name == "teacher" else [])
-            return method(self, *arguments, **options)
+    def called(self, *arguments, **options):
+        traced.extend([1] if self.name == "teacher" else [])
+        return call(self, *arguments, **options)
+
+    def counting(model, batch_size):
+        answer = answers_by(model, batch_size)
+
+        def counted(x):
+            asked.extend([len(x)] if model.name == "teacher" else [])
+            return answer(x)
 
         return counted
 
     def watched(*arguments):
-        before = len(calls)
+        before = len(traced), len(asked)
         state = train(*arguments)
-        during.append(len(calls) - before)
+        during.append((len(traced) - before[0], len(asked) - before[1]))
         return state
 
-    for name in ("predict", "__call__"):
-        monkeypatch.setattr(keras.Model, name, count(getattr(keras.Model, name)))
+    monkeypatch.setattr(keras.Model, "__call__", called)
+    for module in (run_module, teacher_module):
+        monkeypatch.setattr(module, "answers_by", counting)
     monkeypatch.setattr(run_module, "train", watched)
     assert run(tmp_path / "job", "--teacher", str(finished)) == 0
-    # It is asked once for the training records, and for the two parts of the report.
-    assert calls.count("predict") == 3 and during == [0]
+    # It is asked once for the training records, and for the two parts of the report; no graph of training holds it.
+    assert asked == [57, 7, 16] and during == [(0, 0)]
     # The same teacher gives the same student.
     histories = [pd.read_csv(folder / "history.csv") for folder in (finished, tmp_path / "job")]
     pd.testing.assert_frame_equal(*histories, check_exact=True)
