@@ -43,7 +43,8 @@ def _points(rows, axis):
             score = row["scores"][_SCORE]
             at = values if row[axis] is None else [row[axis]]
             points.setdefault(row["method"], []).extend((value, score["mean"], score["std"]) for value in at)
-    return points
+    # The teacher last, so that methods have the same colours as in the other figures.
+    return {method: points[method] for method in sorted(points, key=lambda method: method == "teacher")}
 
 
 def plot_differences(report, job):

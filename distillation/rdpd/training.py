@@ -8,6 +8,8 @@ import scipy.special
 import tensorflow as tf
 
 from distillation.rdpd.batches import epoch_batches
+from distillation.rdpd.methods import HARD
+from distillation.rdpd.term_plots import plot_terms
 from transplant.evaluation.plots import plot_learning_curves
 from transplant.training.loop import BEST_WEIGHTS, Plan, run_plan
 from transplant.training.optimization import OptimizerSettings, build_optimizer
@@ -59,7 +61,12 @@ def train(model, x, targets, validation, settings, description, job, log=print, 
     job.mkdir(exist_ok=True)
     state = run_plan(plan, model, description, job, log)
     assign_weights(model, read_weights(job / BEST_WEIGHTS))
-    plot_learning_curves(pd.DataFrame(state.history), job / "learning_curves.png", model.name, state.best_epoch)
+    history, title = pd.DataFrame(state.history), description.task
+    if HARD in history:
+        plot_terms(history, job / "loss_terms.png", title, state.best_epoch)
+        # Validation has the loss of hard labels; the sum of all terms is no curve to lay beside it.
+        history = history.assign(loss=history[HARD])
+    plot_learning_curves(history, job / "learning_curves.png", title, state.best_epoch)
     return state
 
 

@@ -28,6 +28,10 @@ EXPECTED = {
         "commands": {"distillation.condensation.trainer", "distillation.condensation.evaluate"},
         "files": ("dc/distilled.npz", "dc/evaluation.json", "dm/examples.png", "beats/evaluation.md"),
     },
+    "rdpd": {
+        "commands": {"distillation.rdpd.trainer", "distillation.rdpd.compare"},
+        "files": ("rdpd/student.keras", "compare/comparison.md", "compare/differences.png"),
+    },
 }
 # The run of a test trains for less long than the one that is kept; its numbers are not looked at.
 SHORTER = {"--epochs": 2, "--steps-per-epoch": 10, "--iterations": 4}

@@ -14,6 +14,7 @@ from distillation.rdpd.scores import rdpd_scores
 from transplant.training.weights import read_weights
 
 SMALL = ["--epochs", "2", "--batch-size", "16", "--filters", "4", "--hidden", "3", "--kernel", "8", "--stride", "8"]
+SMALL += ["--learning-rate", ".03"]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -69,7 +70,7 @@ def test_the_table_has_what_the_runs_scored(finished):
         stats.entropy(read_answers(folder, "student").attention.T, read_answers(teacher, "teacher").attention.T).mean()
         for folder, teacher in zip(folders, teachers)
     ]
-    assert row["agreement"]["kl"]["mean"] == pytest.approx(np.mean(kl))
+    assert row["agreement"]["kl"]["mean"] == pytest.approx(np.mean(kl), rel=1e-4)  # attention adds up to 1 in float32
 
 
 def test_differences_are_to_the_methods_of_the_same_noise(finished):

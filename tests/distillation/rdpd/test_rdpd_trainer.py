@@ -42,6 +42,7 @@ def finished(tmp_path_factory):
 def test_a_job_has_teacher_and_student(finished):
     files = {path.name for path in finished.iterdir()}
     assert {"config.json", "history.csv", "best_weights.npz", "student.keras", "metrics.json", "teacher"} <= files
+    assert {"learning_curves.png", "loss_terms.png"} <= files
     history = pd.read_csv(finished / "history.csv")
     assert {"loss", "hard", "soft", "soft_kl", "attention", "combined", "acc", "val_loss", "auc"} <= set(history)
     total = history[["hard", "soft", "attention", "combined"]].sum(axis=1)
