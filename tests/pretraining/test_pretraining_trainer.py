@@ -70,9 +70,11 @@ def test_best_weights_are_those_of_the_best_epoch(finished):
 
 def test_what_is_printed_before_training(small_store, tmp_path, capsys):
     arguments = ["--task", "beat", "--train", str(small_store), "--batch-size", "4", "--frame-size", "256"]
-    assert trainer.main([*arguments, "--steps-per-epoch", "1", "--job-dir", str(tmp_path / "j")]) == 0
+    arguments += ["--stages", "1", "--steps-per-epoch", "1"]
+    assert trainer.main([*arguments, "--job-dir", str(tmp_path / "j")]) == 0
     output = capsys.readouterr().out
-    assert "# model parameters: 4,495,045" in output
+    # Five kernels of 64 filters, 7 samples long, the first of one lead; five norms of four vectors; a head of five.
+    assert f"# model parameters: {7 * 64 + 4 * 7 * 64 * 64 + 5 * 4 * 64 + 65 * 5:,}" in output
     assert "coverage: 5 patients x 1,000 samples = 5,000 frames" in output
     assert "classes of the first 32 frames: undefined " in output
 
@@ -111,8 +113,11 @@ def test_bad_options_give_one_line_and_status_2(options, said, small_store, tmp_
     lines = capsys.readouterr().err.strip().splitlines()
     assert lines[-1].startswith("error: ") and said in lines[-1] and "Traceback" not in "".join(lines)
     assert not (tmp_path / "job").exists()
-    # The corrected command is not in the way of what the wrong one left.
-    assert run(small_store, tmp_path / "job") == 0
+
+
+def test_a_wrong_command_is_not_in_the_way_of_the_corrected_one(small_store, tmp_path):
+    assert run(small_store, tmp_path / "job", "--val-patients", "0", "--val-metric", "f1") == 2
+    assert run(small_store, tmp_path / "job", "--val-patients", "0") == 0
 
 
 def test_damaged_patients_are_left_out_counted_and_listed(small_store, tmp_path, capsys):

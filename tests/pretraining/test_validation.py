@@ -86,9 +86,9 @@ def test_smaller_shares_of_the_patients_are_parts_of_larger_ones():
     assert patient_share(patients, 0.1, 8) != shares[2]
 
 
-def test_a_share_of_the_patients_leaves_the_validation_patients_as_they_are(small_store, tmp_path):
-    for name, options in (("whole", []), ("part", ["--patient-fraction", "0.5"])):
-        assert run(small_store, tmp_path / name, "--val-patients", "2", "--val-size", "8", *options) == 0
-    whole, part = (read_weights(tmp_path / name / "backbone.npz").description.data for name in ("whole", "part"))
+def test_a_share_of_the_patients_leaves_the_validation_patients_as_they_are(cached, small_store, tmp_path):
+    options = ["--val-patients", "2", "--val-size", "20", "--patient-fraction", "0.5"]
+    assert run(small_store, tmp_path / "job", *options) == 0
+    whole, part = (read_weights(folder / "job" / "backbone.npz").description.data for folder in (cached, tmp_path))
     assert whole["validation_patients"] == part["validation_patients"]
     assert len(part["training_patients"]) == 2 and set(part["training_patients"]) < set(whole["training_patients"])

@@ -29,6 +29,12 @@ def run(train, job, *options, task="beat"):
     return trainer.main(["--task", task, *SMALL, "--train", str(train), "--job-dir", str(job), *options])
 
 
+def data_of(train, *options):
+    """Return what a run on the file would train and validate on."""
+    given = ["--task", "beat", *SMALL, "--train", str(train), *options]
+    return FileData(trainer.parse(given), get_task("beat"), lambda line: None)
+
+
 def frames(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
@@ -81,10 +87,9 @@ def test_patients_of_the_validation_file_are_not_trained_on(public, tmp_path, ca
 @pytest.mark.parametrize("ids", [[3.0, 7.0], ["p00003", " 7"], ["00003", "P00007"]])
 def test_patients_are_the_same_however_the_files_write_their_numbers(public, tmp_path, ids):
     val = write(tmp_path / "val.pkl", x=frames(6, SIZE, 1), y=np.arange(6) % 5, patient_ids=np.array(ids))
-    assert run(public, tmp_path / "job", "--val-file", str(val)) == 0
-    description = read_weights(tmp_path / "job" / "backbone.npz").description
-    assert description.data["training_patients"] == [str(i) for i in range(10) if i not in (3, 7)]
-    assert description.data["validation_patients"] == ["3", "7"]
+    data = data_of(public, "--val-file", str(val))
+    assert data.training_patients == [str(i) for i in range(10) if i not in (3, 7)]
+    assert data.validation_patients == ["3", "7"]
 
 
 def test_a_pickle_validates_a_run_on_recordings_and_its_patients_are_left_out(small_store, tmp_path):
@@ -112,9 +117,8 @@ def test_validation_windows_are_standardised_as_the_training_windows_are(small_s
     np.testing.assert_allclose(data.validation.inputs["signal"], (millivolts - PAPER_MEAN_MV) / PAPER_STD_MV, atol=1e-5)
 
 
-def test_every_epoch_goes_on_where_the_one_before_stopped(public, tmp_path):
-    args = trainer.build_parser().parse_args(["--task", "beat", "--frame-size", str(SIZE), "--train", str(public)])
-    data = FileData(args, get_task("beat"), lambda line: None)
+def test_every_epoch_goes_on_where_the_one_before_stopped(public):
+    data = data_of(public)
     first, second = (
         np.concatenate([x.numpy() for x, _ in data.dataset(data.pass_steps, epoch * data.pass_steps)])
         for epoch in (0, 1)
@@ -124,17 +128,15 @@ def test_every_epoch_goes_on_where_the_one_before_stopped(public, tmp_path):
     assert (first != second).any()
 
 
-def test_a_share_of_the_patients_of_a_file(public, tmp_path):
-    assert run(public, tmp_path / "job", "--val-patients", "2", "--patient-fraction", "0.5") == 0
-    assert len(read_weights(tmp_path / "job" / "backbone.npz").description.data["training_patients"]) == 4
+def test_a_share_of_the_patients_of_a_file(public):
+    assert len(data_of(public, "--val-patients", "2", "--patient-fraction", "0.5").training_patients) == 4
 
 
 def test_windows_held_out_of_a_file_are_cached_with_their_patients(public, tmp_path):
     cached = tmp_path / "held_out.npz"
-    assert run(public, tmp_path / "job", "--val-patients", "2", "--cache-val", str(cached)) == 0
+    data = data_of(public, "--val-patients", "2", "--cache-val", str(cached))
     windows = WindowSet.load(cached)
-    description = read_weights(tmp_path / "job" / "backbone.npz").description
-    assert windows.patients == description.data["validation_patients"]
+    assert windows.patients == data.validation_patients
     assert windows.owners.tolist() == np.repeat(windows.patients, 4).tolist()
 
 
