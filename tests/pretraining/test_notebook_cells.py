@@ -14,7 +14,6 @@ from transplant.datasets.icentia11k_files import Icentia11kFiles
 from transplant.tasks.annotations import AnnotationAxis, SegmentAnnotations
 from transplant.tasks.task import get_task
 
-
 WRITERS = {"zipped": write_zipped, "unzipped": write_unzipped}
 
 
