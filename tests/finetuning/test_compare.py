@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pandas as pd
 import pytest
+from backbone_file import write_backbone
 
 from finetuning import compare, comparison, length_only
 from finetuning.pooling import held_out
@@ -21,6 +22,7 @@ from transplant.datasets.labelled_set import LabelledSet
 from transplant.errors import DataError, OptionError
 from transplant.evaluation.metrics import macro_f1
 from transplant.evaluation.predictions import read_predictions, write_predictions
+from transplant.signals.spectrogram import SpectrogramSettings
 from transplant.training.splits import stratified_folds
 
 BEST = [Variant("best", "best")]
@@ -93,10 +95,8 @@ def test_random_weights_get_the_network_that_they_are_compared_with(jobs):
     assert rows["w fusion"].options()[-len(image) :] == list(image)
 
 
-def test_weights_of_several_networks_leave_random_weights_their_own(jobs, small_store, tmp_path):
-    small = ["--task", "beat", "--train", str(small_store), "--stages", "1", "--frame-size", "256", "--batch-size", "4"]
-    final = ["--arch", "resnet18_2d", "--steps-per-epoch", "1", "--val-patients", "0", "--spectrogram", "final"]
-    assert pretraining_trainer.main([*small, *final, "--job-dir", str(tmp_path / "final")]) == 0
+def test_weights_of_several_networks_leave_random_weights_their_own(jobs, tmp_path):
+    write_backbone(tmp_path / "final" / "backbone.npz", "resnet18_2d", spectrogram=SpectrogramSettings("final"))
     starts = [Start.parse(text) for text in ("random", str(jobs / "two"), str(tmp_path / "final"))]
     rows = {row.name: row.network for row in expand_rows(starts, ["resnet18_2d"], BEST, [1.0])}
     assert rows["random"] == ("--stages", "1")
@@ -252,10 +252,8 @@ def test_the_network_of_the_weights_may_be_given(small_set, jobs, tmp_path, monk
 
 
 def test_branches_of_unequal_depth_have_the_stages_of_the_shorter(jobs, tmp_path):
-    small = ["--task", "beat", "--train", "synthetic", "--frame-size", "256", "--batch-size", "4", "--stages", "2"]
-    options = ["--steps-per-epoch", "1", "--val-patients", "0", "--job-dir", str(tmp_path / "deep")]
-    assert pretraining_trainer.main([*small, *options]) == 0
-    start = Start.parse(f"{tmp_path / 'deep'}+{jobs / 'two'}")
+    deep = write_backbone(tmp_path / "deep.npz", stages=2)
+    start = Start.parse(f"{deep}+{jobs / 'two'}")
     (row,) = expand_rows([start], ["fusion"], BEST, [1.0])
     assert row.network[:2] == ("--stages", "1")
 
@@ -264,7 +262,7 @@ def test_branches_of_unequal_depth_have_the_stages_of_the_shorter(jobs, tmp_path
 def test_a_comparison_from_the_command_line(small_set, jobs, tmp_path, capsys):
     job = tmp_path / "job"
     own = ["--train", str(small_set), "--init", "random", "again=random", str(jobs / "one"), "--folds", "2"]
-    own += ["--epochs", "1", "--shuffled-labels", "--val-size", "0.25", "--job-dir", str(job)]
+    own += ["--recipe", "paper", "--epochs", "1", "--shuffled-labels", "--val-size", "0.25", "--job-dir", str(job)]
     trainer_options = ["--", "--augment", "scale"]
     assert compare.main([*own, "--job-array", "1/2", *trainer_options]) == 0
     assert "4 of 8 runs are left to other jobs" in capsys.readouterr().out

@@ -57,21 +57,28 @@ def write_and_read(runs, data, job, held=()):
     return json.loads((job / "comparison.json").read_text())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def data(small_set):
     return LabelledSet.load(small_set)
 
 
-def test_a_page_with_all_tables_and_figures(data, tmp_path):
-    runs, _ = make_up(data, single_folds(FOLDS), tmp_path)
+@pytest.fixture(scope="module")
+def four_classes(data, tmp_path_factory):
+    """The folder of a report on four classes, with a control, and the lines that were logged."""
+    folder, lines = tmp_path_factory.mktemp("four"), []
+    runs, _ = make_up(data, single_folds(FOLDS), folder)
     control = np.tile(np.eye(4)[1], (len(data), 1))
-    lines = []
-    write_report(runs, data, {"length only": control}, tmp_path, lines.append, design=["4 folds of something"])
-    report = json.loads((tmp_path / "comparison.json").read_text())
-    page = (tmp_path / "comparison.md").read_text()
+    write_report(runs, data, {"length only": control}, folder, lines.append, design=["4 folds of something"])
+    return folder, lines
+
+
+def test_a_page_with_all_tables_and_figures(data, four_classes):
+    folder, lines = four_classes
+    report = json.loads((folder / "comparison.json").read_text())
+    page = (folder / "comparison.md").read_text()
     assert report["compared_to"] == "weak"
     # What stands in the tables is scikit-learn's macro-F1 of the pooled predictions.
-    pooled = pd.read_csv(tmp_path / "strong_predictions.csv")
+    pooled = pd.read_csv(folder / "strong_predictions.csv")
     assert pooled["record_name"].tolist() == data.record_ids.tolist()
     guess = pooled[[f"prob_{label}" for label in data.classes]].to_numpy().argmax(axis=1)
     expected = f1_score(data.y, guess, average="macro")
@@ -90,7 +97,7 @@ def test_a_page_with_all_tables_and_figures(data, tmp_path):
         "reliability_strong",
         "pretraining_share",
     ):
-        assert f"![{figure}.png]({figure}.png)" in page and (tmp_path / f"{figure}.png").stat().st_size > 1000
+        assert f"![{figure}.png]({figure}.png)" in page and (folder / f"{figure}.png").stat().st_size > 1000
     assert any("strong against weak" in line and "better" in line for line in lines)
     # The page says what was run, and the verdict.
     assert "- 4 folds of something" in page and "| strong | `--arch resnet18 --recipe best --subset 1` |" in page
@@ -131,12 +138,12 @@ def test_two_classes_are_reported_by_their_ranking(data, tmp_path):
     assert any(line.strip().startswith("AUROC: +") for line in lines)
 
 
-def test_other_sets_have_no_ranking_figure(data, tmp_path):
-    runs, _ = make_up(data, single_folds(FOLDS), tmp_path)
-    report = write_and_read(runs, data, tmp_path)
+def test_other_sets_have_no_ranking_figure(four_classes):
+    folder, _ = four_classes
+    report = json.loads((folder / "comparison.json").read_text())
     assert report["positive"] is None and report["pairs_roc_auc"] is None
-    assert not (tmp_path / "ranking.png").exists()
-    page = (tmp_path / "comparison.md").read_text()
+    assert not (folder / "ranking.png").exists()
+    page = (folder / "comparison.md").read_text()
     assert "AUROC" not in page and "| N/A/O mean | accuracy |" in page
 
 

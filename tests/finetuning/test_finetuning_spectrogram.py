@@ -6,14 +6,12 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from backbone_file import write_backbone
 
 from finetuning import trainer
 from transplant.datasets.labelled_set import LabelledSet
-from transplant.modules.classifier import build_classifier
-from transplant.signals.normalization import Normalization
 from transplant.signals.spectrogram import SpectrogramSettings
-from transplant.training.description import ModelDescription
-from transplant.training.weights import read_weights, save_weights
+from transplant.training.weights import read_weights
 from transplant.utils import read_predictions
 
 pytestmark = pytest.mark.slow
@@ -31,26 +29,6 @@ def finished(small_set, tmp_path_factory):
     job = tmp_path_factory.mktemp("finetuning") / "job"
     assert run(small_set, job, *DRAFT) == 0
     return job
-
-
-def backbone_file(path, arch, settings=None):
-    """Write what a pretraining job on one lead hands over."""
-    model = build_classifier(arch, 5, stages=1, seed=3, spectrogram=settings)
-    description = ModelDescription(
-        architecture=arch,
-        stages=1,
-        leads=("II",),
-        sampling_rate_hz=250.0,
-        unit="mV",
-        normalization=Normalization("zscore", "train", (0.0,), (1.0,)),
-        input_length=512,
-        task="beat",
-        classes=("a", "b", "c", "d", "e"),
-        data={"name": "synthetic"},
-        spectrogram=settings and settings.to_dict(),
-    )
-    save_weights(path, model.get_layer("backbone"), description)
-    return str(path)
 
 
 def test_the_job_says_which_spectrogram_its_model_sees(finished):
@@ -88,7 +66,7 @@ def test_the_saved_model_predicts_in_a_fresh_process_what_was_reported(finished,
 
 
 def test_a_pretrained_backbone_of_the_same_spectrogram_is_where_it_begins(finished, small_set, tmp_path, capsys):
-    weights = backbone_file(tmp_path / "w.npz", "resnet18_2d", SpectrogramSettings("draft", 32))
+    weights = write_backbone(tmp_path / "w.npz", "resnet18_2d", spectrogram=SpectrogramSettings("draft", 32))
     assert run(small_set, tmp_path / "job", *DRAFT, "--weights-file", weights) == 0
     output = capsys.readouterr().out
     assert "loaded 30 of 30 backbone tensors" in output
@@ -106,7 +84,7 @@ def test_a_pretrained_backbone_of_the_same_spectrogram_is_where_it_begins(finish
     ],
 )
 def test_a_backbone_of_another_input_is_refused(arch, settings, said, small_set, tmp_path, capsys):
-    weights = backbone_file(tmp_path / "w.npz", arch, settings)
+    weights = write_backbone(tmp_path / "w.npz", arch, spectrogram=settings)
     assert run(small_set, tmp_path / "job", *DRAFT, "--weights-file", weights) == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.startswith("error: ") and said in line and "w.npz" in line
