@@ -9,8 +9,10 @@ from profiled import profiled_operations
 from transplant.errors import OptionError
 from transplant.evaluation.complexity_counts import complexity_of
 from transplant.evaluation.course_costs import course_report_of
+from transplant.modules.block_convolution import BlockConvolution
 from transplant.modules.classifier import build_classifier
 from transplant.modules.cpc import build_cpc_model
+from transplant.modules.half_dropout import HalfDropout
 from transplant.modules.padding import MeanOverValid, ValidPositions
 from transplant.modules.pooling_token import PoolingToken
 from transplant.modules.registry import ARCHITECTURES, build_backbone
@@ -70,6 +72,8 @@ BY_HAND = [
     (TransformerLayer(2, 5), (4, 6), 768 + 2 * 4 * 6 * 5, 192 + 4 * 5 + 2 * 24 + 2 * 7 * 24),
     (ScaledPositions(), (4, 6), 0, 2 * 24 + 3 * 24),
     (PoolingToken(), (4, 6), 0, 0),
+    (BlockConvolution(3, (1, 4), strides=(1, 2), activation="relu"), (5, 7, 2), 5 * 2 * 3 * 4 * 2, 5 * 2 * 3),
+    (HalfDropout(), (9, 2), 0, 0),
     (ValidPositions(2, 4), (8, 2), 0, 16),
     (MeanOverValid(), (9, 2), 0, 18),
     (LeadsToBatch(), (9, 2), 0, 0),
