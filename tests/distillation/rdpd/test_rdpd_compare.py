@@ -93,6 +93,7 @@ def test_files_of_the_report(finished):
     assert set(report_of(finished)["complexity"]) == {"teacher", "student, II"}
 
 
+@pytest.mark.slow
 def test_finished_runs_are_kept_and_new_ones_join_them(finished, monkeypatch, capsys):
     done, make_student = [], comparison.make_student
 
@@ -111,6 +112,7 @@ def test_finished_runs_are_kept_and_new_ones_join_them(finished, monkeypatch, ca
     assert "epochs 2 (now 3)" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_goes_on(finished, tmp_path, monkeypatch):
     from transplant.training import loop
 
