@@ -131,20 +131,40 @@ def draw_weights(model, seed, scheme):
     """Give a network fresh random weights, and batch normalisation the moments of nothing seen.
 
     Args:
+        model, seed, scheme: as `drawn_weights` takes them.
+
+    Raises:
+        OptionError: if there is no such scheme.
+    """
+    values = drawn_weights(model, seed, scheme)
+    # Dropout's states too, so that what a network is trained to depends on its seed alone.
+    seed_random_states(model, int(np.random.SeedSequence(seed).generate_state(1)[0]), 0)
+    for variable, value in zip(model.trainable_variables, values):
+        variable.assign(value)
+    for variable in model.non_trainable_variables:
+        if variable.name in _MOMENTS:
+            variable.assign(np.full(variable.shape, _MOMENTS[variable.name]))
+
+
+def drawn_weights(model, seed, scheme):
+    """Return fresh random weights of a network, and leave its own as they are.
+
+    Args:
         model: what `build_network` or `build_judge` returned.
         seed: integer, or tuple of them; the same gives the same weights.
         scheme: "uniform": weights and biases within 1 / sqrt(fan in), PyTorch's default; "xavier": normal,
             variance 2 / (fan in + fan out), biases 0; "kaiming": normal, variance 2 / fan in, biases 0;
             "keras": as each layer has it (Glorot, orthogonal).
 
+    Returns:
+        list of arrays, in the order of the model's trainable variables.
+
     Raises:
         OptionError: if there is no such scheme.
     """
     if scheme not in SCHEMES:
         raise OptionError(f"weights are drawn by {', '.join(SCHEMES)}. Received: {scheme}")
-    rng = np.random.default_rng(seed)
-    # Dropout's states too, so that what a network is trained to depends on its seed alone.
-    seed_random_states(model, int(np.random.SeedSequence(seed).generate_state(1)[0]), 0)
+    rng, drawn = np.random.default_rng(seed), {}
     for owner in _owners(model):
         fans = None
         for variable in owner.trainable_variables:
@@ -158,10 +178,8 @@ def draw_weights(model, seed, scheme):
             else:
                 fans = _fans(variable.shape)
                 value = _draw(rng, variable.shape, fans, scheme)
-            variable.assign(value)
-    for variable in model.non_trainable_variables:
-        if variable.name in _MOMENTS:
-            variable.assign(np.full(variable.shape, _MOMENTS[variable.name]))
+            drawn[variable.path] = np.asarray(value)
+    return [drawn[variable.path] for variable in model.trainable_variables]
 
 
 def network_variables(model):

@@ -13,10 +13,12 @@ import tensorflow as tf
 from distillation.condensation.checkpoint import optimizer_state
 from distillation.condensation.cross_entropy import cross_entropy
 from distillation.condensation.learned_rates import LearnedRates
-from distillation.condensation.networks import draw_weights, network_variables
+from distillation.condensation.networks import drawn_weights
+from distillation.condensation.side_by_side import SideBySide
 from distillation.condensation.streams import BATCH, WEIGHTS, stream
 
 FIXED = "fixed"
+_DESCENTS = 8  # in one graph, where networks share layers: each takes a second or two to trace, and its memory
 
 
 class VanillaDistillation:
@@ -34,9 +36,10 @@ class VanillaDistillation:
     def __init__(self, real, synthetic, model, constraint, options):
         self._real, self.synthetic, self._model = real, synthetic, model
         self._constraint, self._options = constraint, options
-        self._weights = network_variables(model)
-        self._state = [variable.value for variable in model.non_trainable_variables]
-        self.rates = LearnedRates(options.distill_steps * options.distill_epochs, options.first_rate)
+        self._networks = SideBySide(model)
+        descents = options.distill_steps * options.distill_epochs
+        self._at_once = max(1, _DESCENTS // descents) if self._networks.share_layers else 1
+        self.rates = LearnedRates(descents, options.first_rate)
         self._learned = [*synthetic.variables().values(), *([self.rates.raw] if options.learn_rates else [])]
         self.optimizer = keras.optimizers.Adam(float(options.data_rate), beta_1=0.5, beta_2=0.999)
         self.optimizer.build(self._learned)
@@ -55,44 +58,46 @@ class VanillaDistillation:
         self.optimizer.learning_rate = options.data_rate * 0.5 ** ((iteration - 1) // options.decay_every)
         x, y = self._real.batch(options.real_batch, np.random.default_rng(stream(options.seed, BATCH, iteration)))
         x, losses, total = tf.constant(x), [], None
-        for network in range(options.networks):
-            self.draw(iteration, network)
-            loss, gradients = self._gradients(x, y)
-            losses.append(float(loss))
+        for first in range(0, options.networks, self._at_once):
+            networks = range(first, min(first + self._at_once, options.networks))
+            of_networks, gradients = self._gradients([self.draw(iteration, network) for network in networks], x, y)
+            losses += of_networks.numpy().tolist()
             total = gradients if total is None else [one + other for one, other in zip(total, gradients)]
         self.optimizer.apply([gradient / options.networks for gradient in total], self._learned)
         self._constraint.apply(self.synthetic.x)
         return {"loss": float(np.mean(losses))}
 
     def draw(self, iteration, network):
-        """Give the network its first weights: always the same ones if they are fixed."""
+        """Return the first weights of a network, as a list of tensors: always the same ones if they are fixed."""
         options = self._options
         which = () if options.init == FIXED else (iteration, network)
-        draw_weights(self._model, stream(options.seed, WEIGHTS, *which), options.scheme)
+        values = drawn_weights(self._model, stream(options.seed, WEIGHTS, *which), options.scheme)
+        return [tf.constant(value, variable.dtype) for value, variable in zip(values, self._model.trainable_variables)]
 
     def variables(self):
         """Return dict name -> variable of what a run goes on from."""
         return self.synthetic.variables() | {"raw_rates": self.rates.raw} | optimizer_state(self.optimizer)
 
-    def _differentiate(self, x, y):
-        """Return the loss on real examples after all steps, and its gradients in what is learned."""
+    def _differentiate(self, weights, x, y):
+        """Return each network's loss on real examples after all steps, and their sum's gradients in what is learned."""
         per_step = self.synthetic.x.shape[0] // self._options.distill_steps
         real_targets = tf.one_hot(y, self._real.n_classes, dtype=self.synthetic.x.dtype)
         with tf.GradientTape() as tape:
             rates, targets = self.rates.values(), self.synthetic.targets()
-            weights = [tf.convert_to_tensor(weight) for weight in self._weights]
             for number in range(self._options.distill_steps * self._options.distill_epochs):
                 first = number % self._options.distill_steps * per_step
                 rows = slice(first, first + per_step)
                 weights = self._descend(weights, self.synthetic.x[rows], targets[rows], rates[number])
-            loss = cross_entropy(real_targets, self._logits(weights, x))
-        return loss, [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self._learned)]
+            losses = self._losses(weights, x, real_targets)
+        return losses, [tf.convert_to_tensor(gradient) for gradient in tape.gradient(losses, self._learned)]
 
     def _descend(self, weights, x, targets, rate):
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            loss = cross_entropy(targets, self._logits(weights, x))
-        return [weight - rate * gradient for weight, gradient in zip(weights, tape.gradient(loss, weights))]
+            losses = self._losses(weights, x, targets)
+        # A network's loss depends on its own weights alone, so that the sum's gradients are those of each.
+        gradients = tape.gradient(losses, weights)
+        return tf.nest.map_structure(lambda weight, gradient: weight - rate * gradient, weights, gradients)
 
-    def _logits(self, weights, x):
-        return self._model.stateless_call(weights, self._state, x, training=False)[0]
+    def _losses(self, weights, x, targets):
+        return tf.stack([cross_entropy(targets, logits) for logits in self._networks.logits(weights, x)])

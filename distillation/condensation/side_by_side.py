@@ -1,0 +1,91 @@
+"""Several networks of one architecture on the same records: their first convolutions are one.
+
+A processor adds sixteen float32 numbers at once, and LeNet's first convolution has six filters. Networks that see
+the same records can have theirs in one convolution with the filters of all, whatever their weights are.
+"""
+
+import keras
+import tensorflow as tf
+
+from transplant.modules.block_max_pooling import BlockMaxPooling
+
+_LANES = 16  # float32 values of a vector register: a convolution of as many filters leaves none of it idle
+_CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
+_OF_EACH_CHANNEL = (
+    keras.layers.AveragePooling1D,
+    keras.layers.AveragePooling2D,
+    keras.layers.MaxPooling1D,
+    keras.layers.MaxPooling2D,
+    BlockMaxPooling,
+    keras.layers.ReLU,
+)
+
+
+class SideBySide:
+    """The logits of several networks on the same records.
+
+    The layers of one model serve them all. Where it begins with a convolution of fewer than 16 filters, that layer,
+    its pooling and its ReLU are computed for all networks at once; what follows, and any other model, for one
+    after the other. Values and derivatives are the same either way, to rounding.
+
+    Args:
+        model: network of `build_network`.
+
+    Attributes:
+        share_layers: whether networks side by side are any faster.
+
+    Example:
+        >>> model = build_network("lenet", (28, 28, 1), 10)
+        >>> weights = [[tf.constant(value) for value in drawn_weights(model, seed, "xavier")] for seed in (1, 2)]
+        >>> [logits.shape for logits in SideBySide(model).logits(weights, tf.zeros((5, 28, 28, 1)))]
+        [TensorShape([5, 10]), TensorShape([5, 10])]
+    """
+
+    def __init__(self, model):
+        backbone = model.get_layer("backbone")
+        self._model, self._stem = model, _narrow_stem(backbone)
+        self.share_layers = bool(self._stem)
+        if self.share_layers:
+            self._tail = keras.Model(self._stem[-1].output, backbone.output)
+            self._head = model.get_layer("head")
+
+    def logits(self, weights, x):
+        """Return the logits of every network.
+
+        Args:
+            weights: list of the networks' lists of tensors, in the order of the model's trainable variables.
+            x: records, (batch, *input_shape).
+
+        Returns:
+            list of tensors (batch, classes).
+        """
+        if len(weights) == 1 or not self.share_layers:
+            return [_output(self._model, of_network, x) for of_network in weights]
+        convolution, *others = self._stem
+        kernels, biases = (tf.concat(parts, -1) for parts in zip(*[of_network[:2] for of_network in weights]))
+        joint = convolution.activation(convolution.convolution_op(x, kernels) + biases)
+        for layer in others:
+            joint = layer(joint)
+        shares = tf.split(joint, len(weights), axis=-1)
+        return [
+            _output(self._head, of_network[-2:], _output(self._tail, of_network[2:-2], share))
+            for of_network, share in zip(weights, shares)
+        ]
+
+
+def _narrow_stem(backbone):
+    """Return the first convolution, where it is a narrow one, and the layers after it that see channels singly."""
+    _, first, *others = backbone.layers
+    if not isinstance(first, _CONVOLUTIONS) or first.filters >= _LANES:
+        return []
+    stem = [first]
+    for layer in others:
+        if not isinstance(layer, _OF_EACH_CHANNEL):
+            break
+        stem.append(layer)
+    return stem
+
+
+def _output(layer, weights, x):
+    state = [variable.value for variable in layer.non_trainable_variables]
+    return layer.stateless_call(weights, state, x, training=False)[0]
