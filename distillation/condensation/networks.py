@@ -178,8 +178,8 @@ def drawn_weights(model, seed, scheme):
             else:
                 fans = _fans(variable.shape)
                 value = _draw(rng, variable.shape, fans, scheme)
-            drawn[variable.path] = np.asarray(value)
-    return [drawn[variable.path] for variable in model.trainable_variables]
+            drawn[id(variable)] = np.asarray(value)  # paths need not differ
+    return [drawn[id(variable)] for variable in model.trainable_variables]
 
 
 def network_variables(model):

@@ -4,6 +4,8 @@ A processor adds sixteen float32 numbers at once, and LeNet's first convolution 
 the same records can have theirs in one convolution with the filters of all, whatever their weights are.
 """
 
+import itertools
+
 import keras
 import tensorflow as tf
 
@@ -11,13 +13,12 @@ from transplant.modules.block_max_pooling import BlockMaxPooling
 
 _LANES = 16  # float32 values of a vector register: a convolution of as many filters leaves none of it idle
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
-_OF_EACH_CHANNEL = (
+_POOLINGS = (
     keras.layers.AveragePooling1D,
     keras.layers.AveragePooling2D,
     keras.layers.MaxPooling1D,
     keras.layers.MaxPooling2D,
     BlockMaxPooling,
-    keras.layers.ReLU,
 )
 
 
@@ -43,10 +44,14 @@ class SideBySide:
 
     def __init__(self, model):
         backbone = model.get_layer("backbone")
-        self._model, self._stem = model, _narrow_stem(backbone)
-        self.share_layers = bool(self._stem)
+        self._model, (_, first, *others) = model, backbone.layers
+        self.share_layers = isinstance(first, _CONVOLUTIONS) and first.filters < _LANES
         if self.share_layers:
-            self._tail = keras.Model(self._stem[-1].output, backbone.output)
+            # A pooling adds the same bias to all it pools: of the fewer values that it leaves, that is the same.
+            linear = first.activation is keras.activations.linear
+            self._convolution, self._poolings = first, _leading(others, _POOLINGS) if linear else []
+            self._others = _leading(others[len(self._poolings) :], (*_POOLINGS, keras.layers.ReLU))
+            self._tail = keras.Model([first, *self._poolings, *self._others][-1].output, backbone.output)
             self._head = model.get_layer("head")
 
     def logits(self, weights, x):
@@ -61,10 +66,12 @@ class SideBySide:
         """
         if len(weights) == 1 or not self.share_layers:
             return [_output(self._model, of_network, x) for of_network in weights]
-        convolution, *others = self._stem
         kernels, biases = (tf.concat(parts, -1) for parts in zip(*[of_network[:2] for of_network in weights]))
-        joint = convolution.activation(convolution.convolution_op(x, kernels) + biases)
-        for layer in others:
+        joint = self._convolution.convolution_op(x, kernels)
+        for pooling in self._poolings:
+            joint = pooling(joint)
+        joint = self._convolution.activation(tf.nn.bias_add(joint, biases))
+        for layer in self._others:
             joint = layer(joint)
         shares = tf.split(joint, len(weights), axis=-1)
         return [
@@ -73,17 +80,9 @@ class SideBySide:
         ]
 
 
-def _narrow_stem(backbone):
-    """Return the first convolution, where it is a narrow one, and the layers after it that see channels singly."""
-    _, first, *others = backbone.layers
-    if not isinstance(first, _CONVOLUTIONS) or first.filters >= _LANES:
-        return []
-    stem = [first]
-    for layer in others:
-        if not isinstance(layer, _OF_EACH_CHANNEL):
-            break
-        stem.append(layer)
-    return stem
+def _leading(layers, kinds):
+    """Return the layers before the first that is none of these kinds."""
+    return list(itertools.takewhile(lambda layer: isinstance(layer, kinds), layers))
 
 
 def _output(layer, weights, x):

@@ -14,6 +14,7 @@ from distillation.condensation.networks import (
     default_scheme,
     default_width,
     draw_weights,
+    drawn_weights,
 )
 from transplant.errors import OptionError
 
@@ -54,6 +55,17 @@ def test_a_seed_decides_all_weights(arch, shape, scheme):
     # Kernels differ; biases and factors may be constants.
     kernels = [index for index, variable in enumerate(model.trainable_variables) if "kernel" in variable.path]
     assert kernels and not any(np.array_equal(draws[0][index], draws[1][index]) for index in kernels)
+
+
+@pytest.mark.parametrize("arch", ["lenet", "lstm-icu"])
+def test_drawn_weights_are_those_that_a_network_is_given(arch):
+    model = build_network(arch, NETWORKS[arch], 3)
+    before = [variable.numpy() for variable in model.trainable_variables]
+    drawn = drawn_weights(model, 4, "kaiming")
+    assert all(np.array_equal(variable, value) for variable, value in zip(model.trainable_variables, before))
+    draw_weights(model, 4, "kaiming")
+    for variable, value in zip(model.trainable_variables, drawn):
+        np.testing.assert_array_equal(variable.numpy(), value.astype("float32"))
 
 
 def test_what_the_schemes_draw():

@@ -18,21 +18,25 @@ from distillation.condensation.vanilla import VanillaDistillation
 SHAPE, CLASSES = (5, 2), 3
 
 
-def real_examples(n=30, seed=0):
+def real_examples(n=30, seed=0, shape=SHAPE):
     rng = np.random.default_rng(seed)
     y = np.arange(n) % CLASSES
-    x = rng.normal(y[:, None, None], 0.3, (n, *SHAPE))
+    x = rng.normal(y.reshape(-1, *[1] * len(shape)), 0.3, (n, *shape))
     return RealExamples(x.astype(keras.config.floatx()), y, CLASSES)
 
 
-def build(arch="mlp3", **given):
+def build(arch="mlp3", shape=SHAPE, **given):
     options = settle_options("vanilla", {"ipc": 2, "distill_epochs": 2, "first_rate": 0.1, "seed": 3} | given)
     options = dataclasses.replace(options, scheme=options.scheme or "uniform")
-    real = real_examples()
+    real = real_examples(shape=shape)
     copies = options.distill_steps
     synthetic = SyntheticSet.begin(real, options.ipc // copies, "noise", 1, options.soft_labels, copies)
-    model = build_network(arch, SHAPE, CLASSES)
+    model = build_network(arch, shape, CLASSES)
     return VanillaDistillation(real, synthetic, model, Constraint.none(), options), synthetic, model, real
+
+
+def own_weights(model):
+    return [tf.convert_to_tensor(weight) for weight in network_variables(model)]
 
 
 def loss_by_hand(run, synthetic, model, real):
@@ -58,7 +62,7 @@ def loss_by_hand(run, synthetic, model, real):
 def test_the_gradient_goes_through_all_steps(float64, soft_labels):
     run, synthetic, model, real = build(soft_labels=soft_labels)
     draw_weights(model, 5, "uniform")
-    loss, gradients = run._gradients(real.x, real.y)
+    (loss,), gradients = run._gradients([own_weights(model)], real.x, real.y)
     assert float(loss) == pytest.approx(loss_by_hand(run, synthetic, model, real), rel=1e-9)
     rng = np.random.default_rng(0)
     learned = [*synthetic.variables().values(), run.rates.raw]
@@ -74,6 +78,41 @@ def test_the_gradient_goes_through_all_steps(float64, soft_labels):
         assert float(np.sum(gradient.numpy() * direction)) == pytest.approx(difference, rel=1e-5)
 
 
+@pytest.mark.parametrize(("arch", "shape"), [("lenet", (12, 12, 1)), ("cnn", (16, 2))])
+def test_the_gradient_of_networks_side_by_side_is_the_sum_of_theirs(float64, arch, shape):
+    run, synthetic, model, real = build(arch, shape, soft_labels=True)
+    weights = [run.draw(1, network) for network in range(2)]
+    losses, together = run._gradients(weights, real.x, real.y)
+    alone = [run._gradients([of_network], real.x, real.y) for of_network in weights]
+    for loss, of_network, (own_loss, _) in zip(losses, weights, alone):
+        for variable, value in zip(network_variables(model), of_network):
+            variable.assign(value)
+        assert float(loss) == pytest.approx(loss_by_hand(run, synthetic, model, real), rel=1e-9)
+        assert float(loss) == pytest.approx(float(own_loss), rel=1e-12)
+    for gradient, *own in zip(together, *[gradients for _, gradients in alone]):
+        assert np.abs(gradient).max() > 0
+        np.testing.assert_allclose(gradient, sum(own), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("given", [{"init": "fixed"}, {"distill_epochs": 1}, {"soft_labels": True}])
+def test_an_update_is_the_same_with_networks_side_by_side_or_in_turn(float64, given):
+    found = []
+    for in_turn in (False, True):
+        run, synthetic, _, _ = build("lenet", (12, 12, 1), networks=3, **given)
+        assert run._at_once == (4 if "distill_epochs" in given else 2)  # three networks: all, or two and one
+        if in_turn:
+            run._at_once = 1
+        loss = run.step(1)["loss"]
+        found.append([loss, synthetic.x.numpy(), run.rates.raw.numpy()])
+    for one, other in zip(*found):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+def test_long_unrolled_training_is_traced_for_one_network():
+    assert build("lenet", (12, 12, 1), distill_epochs=15)[0]._at_once == 1
+    assert build("mlp3", distill_epochs=1)[0]._at_once == 1
+
+
 def test_examples_of_a_step_hold_every_class_once():
     _, synthetic, _, _ = build(ipc=4, distill_steps=4)
     assert synthetic.y.tolist() == [0, 1, 2] * 4
@@ -87,12 +126,9 @@ def test_the_loss_of_fresh_networks_falls():
 
 def test_fixed_first_weights_are_always_the_same_and_fresh_ones_never():
     for init, same in (("fixed", True), ("random", False)):
-        run, _, model, _ = build(init=init)
-        drawn = []
-        for iteration in (1, 2):
-            run.draw(iteration, 0)
-            drawn.append(network_variables(model)[0].numpy())
-        assert np.array_equal(*drawn) == same
+        run, _, _, _ = build(init=init)
+        assert np.array_equal(run.draw(1, 0)[0], run.draw(2, 0)[0]) == same
+        assert np.array_equal(run.draw(1, 0)[0], run.draw(1, 1)[0]) == same
 
 
 def test_the_rate_of_the_examples_is_halved():
