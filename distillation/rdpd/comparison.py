@@ -3,17 +3,18 @@
 import argparse
 import functools
 import itertools
-import json
 
 from distillation.problem import load_problem
 from distillation.rdpd.comparison_report import write_report
 from distillation.rdpd.conditions import expand_conditions
+from distillation.rdpd.pretrained_backbone import PretrainedBackbone
 from distillation.rdpd.results import METRICS, read_scores, write_results
 from distillation.rdpd.run import answers_of, imitated_outputs, make_student, make_teacher
 from distillation.rdpd.settings import design_of, temperature_of
+from distillation.rdpd.views import rich_rows
 from transplant.errors import JobError, OptionError
 from transplant.training.folder_lock import folder_lock
-from transplant.training.job import open_job
+from transplant.training.job import open_job, record_free
 from transplant.training.progress import Progress
 from transplant.training.runtime import seed_everything
 
@@ -48,24 +49,50 @@ def run_comparison(args, log=print):
     )
     # Before hours are spent on the first ones.
     designs = {condition: design_of(_options(args, condition, args.seeds[0]), data) for condition in conditions}
-    options = vars(args) | {"fingerprint": data.fingerprint()}
-    job = open_job(args.job_dir, "distillation.rdpd.compare", json.loads(json.dumps(options)), True, _FREE)
+    _check_early(args, problem_of)
+    undivided = problem_of(None)
+    fingerprints = [part.fingerprint() for part in (undivided.train, undivided.validation, undivided.test)]
+    options = vars(args) | {"fingerprints": fingerprints}
+    job = open_job(args.job_dir, "distillation.rdpd.compare", options, True, _FREE)
     with folder_lock(job) as is_free:
         if not is_free:
             raise JobError(f"{job}: another process works on this comparison; wait for it, or choose another --job-dir")
+        record_free(job, vars(args), _FREE)
         folder_of = functools.partial(_run_folder, job)
         _perform(args, conditions, problem_of, folder_of, log)
         return write_report(args, conditions, folder_of, problem_of, designs, job, log)
 
 
 def _problems(args, log):
-    """Return a function seed -> `Problem`; the last one is kept, and read once where all seeds share a division."""
+    """Return a function seed -> `Problem`, of None that of `--split-seed`; one that all seeds share is read once."""
 
     @functools.lru_cache(maxsize=1)
     def load(split_seed):
         return load_problem(argparse.Namespace(**vars(args) | {"split_seed": split_seed}), log)
 
-    return lambda seed: load(seed if args.split_per_seed else args.split_seed)
+    return lambda seed: load(seed if args.split_per_seed and seed is not None else args.split_seed)
+
+
+def _check_early(args, problem_of):
+    """Refuse what would fail after hours.
+
+    Raises:
+        OptionError: if seeds are to divide patients anew whose division is fixed.
+        SplitError: if a share of rich records has too few of a class.
+        WeightsError: if a teacher's backbone cannot be one.
+    """
+    problem = problem_of(args.seeds[0])
+    if args.teacher_backbone:
+        PretrainedBackbone.read(args.teacher_backbone, problem.train, args.backbone_rate)
+    for share in args.rich_share:
+        rich_rows(problem.train, args.split, share, args.seeds[0])
+    if args.split_per_seed and len(args.seeds) > 1:
+        tested = [problem_of(seed).test.record_ids.tolist() for seed in args.seeds[:2]]
+        if tested[0] == tested[1]:
+            raise OptionError(
+                "--split-per-seed divides patients anew. Received: data whose test part is fixed; leave it out, or "
+                "give --dataset with --test-size"
+            )
 
 
 def _options(args, condition, seed):

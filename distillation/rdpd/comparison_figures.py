@@ -33,10 +33,11 @@ def plot_sweeps(report, job):
 
 def _points(rows, axis):
     """Return dict method -> [(value, mean, std)] along an axis; empty where it has one value."""
-    values = sorted({row[axis] for row in rows if row[axis] is not None})
+    students = [row for row in rows if row["method"] != "teacher"]
+    values = sorted({row[axis] for row in students if row[axis] is not None})
     if len(values) < 2:
         return {}
-    first = {other: next((row[other] for row in rows if row[other] is not None), None) for other in AXES}
+    first = {other: next((row[other] for row in students if row[other] is not None), None) for other in AXES}
     points = {}
     for row in rows:
         if all(row[other] in (first[other], None) for other in AXES if other != axis):

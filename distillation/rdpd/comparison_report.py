@@ -5,10 +5,14 @@ from distillation.rdpd.comparison_statistics import FixedSplitDifferences, Outco
 from distillation.rdpd.comparison_tables import difference_lines, page, score_lines
 from distillation.rdpd.complexity import complexity_row, complexity_table
 from distillation.rdpd.conditions import name_conditions
-from distillation.rdpd.results import PARTS
+from distillation.rdpd.results import ABSENT_NOTE, PARTS
+from distillation.rdpd.teacher import FOLDER as TEACHER_FOLDER
+from distillation.rdpd.teacher import build_teacher
 from transplant.atomic import atomic_path
 from transplant.evaluation.report import fixed_width, write_metrics
 from transplant.modules.segment_rnn import build_segment_rnn
+from transplant.training.loop import BEST_WEIGHTS
+from transplant.training.weights import read_weights
 
 REFERENCES = ("direct", "kd")
 """Methods that every other one is compared with, where they are among the rows."""
@@ -35,12 +39,16 @@ def write_report(args, conditions, folder_of, problem_of, designs, job, log=prin
     teachers, students = read_outcomes(conditions, args.seeds, folder_of)
     if args.split_per_seed:
         problems = [problem_of(seed) for seed in args.seeds]
-        differences = SplitDifferences(problems)
+        differences = SplitDifferences(problems, args.split)
     else:
         problems = [problem_of(args.seeds[0])]
         differences = FixedSplitDifferences(problems[0])
+    for outcome in (*teachers.values(), *students.values()):
+        outcome.check_records([problem.test for problem in problems])
     names = name_conditions(conditions)
-    rows = [_teacher_row(condition, outcome) for condition, outcome in teachers.items()]
+    # With a temperature of its own, a teacher does not depend on that of the students.
+    follows = args.teacher_temperature is None
+    rows = [_teacher_row(condition, outcome, follows) for condition, outcome in teachers.items()]
     for condition in conditions:
         row = _student_row(condition, students[condition], names[condition])
         teacher = condition.teacher or next(iter(teachers), None)
@@ -53,7 +61,7 @@ def write_report(args, conditions, folder_of, problem_of, designs, job, log=prin
         "intervals": differences.note,
         "absent": [line for seed, problem in zip(args.seeds, problems) for line in _absent(seed, problem)],
         "rows": rows,
-        "complexity": _complexity(designs, problems[0].train),
+        "complexity": _complexity(designs, teachers, problems[0].train, lambda one: folder_of(one, args.seeds[0])),
     }
     write_metrics(job / "comparison.json", report)
     figures = plot_sweeps(report, job)
@@ -91,12 +99,12 @@ def read_outcomes(conditions, seeds, folder_of):
     )
 
 
-def _teacher_row(condition, outcome):
+def _teacher_row(condition, outcome, follows):
     return {
         "name": f"teacher, T = {condition.temperature:g}, rich {condition.rich_share:.0%}",
         "view": "all",
         "method": "teacher",
-        "temperature": condition.temperature,
+        "temperature": condition.temperature if follows else None,
         "rich_share": condition.rich_share,
         "noise": None,
         "runs": len(outcome.scores),
@@ -133,16 +141,17 @@ def _absent(seed, problem):
     for part in PARTS:
         names = [name for name, count in getattr(problem, part).counts().items() if not count]
         if names:
-            yield f"seed {seed}: {part} has no records of {', '.join(names)}; means are over the other classes"
+            yield f"seed {seed}: {part} has no records of {', '.join(names)}; {ABSENT_NOTE}"
 
 
-def _complexity(designs, data):
-    """Return dict name -> `complexity_row` of the teacher and of each view's student."""
-    sizes = {}
+def _complexity(designs, teachers, data, folder_of):
+    """Return dict name -> `complexity_row` of the teacher, as its weights describe it, and of each view's student."""
+    networks = {}
+    for condition in list(teachers)[:1]:
+        file = folder_of(condition) / TEACHER_FOLDER / BEST_WEIGHTS
+        networks["teacher"] = build_teacher(read_weights(file).description, 0)
     for condition, design in designs.items():
-        sizes["teacher"] = len(data.leads), design.rich_size
-        sizes[f"student, {condition.view}"] = len(design.columns), design.poor_size
-    return {
-        name: complexity_row(build_segment_rnn((data.length, channels), len(data.classes), size, 0))
-        for name, (channels, size) in sizes.items()
-    }
+        shape = data.length, len(design.columns)
+        name = f"student, {condition.view}"
+        networks.setdefault(name, build_segment_rnn(shape, len(data.classes), design.poor_size, 0))
+    return {name: complexity_row(network) for name, network in networks.items()}

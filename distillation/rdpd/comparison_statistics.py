@@ -7,8 +7,10 @@ import numpy as np
 from distillation.rdpd.attention_agreement import attention_agreement
 from distillation.rdpd.results import read_answers, read_scores
 from distillation.rdpd.scores import NAMES
+from transplant.errors import JobError
 from transplant.evaluation.network_means import difference_of_means, difference_over_splits, draw_scores
 from transplant.evaluation.run_table import mean_and_std
+from transplant.training.split_options import units_of
 
 COMPARED = ("roc_auc", "pr_auc", "macro_f1")
 
@@ -36,6 +38,22 @@ class Outcome:
         return cls(
             [read_scores(folder, name) for folder in folders], [read_answers(folder, name) for folder in folders]
         )
+
+    def check_records(self, tests):
+        """Check that the answers are of these test records.
+
+        Args:
+            tests: `LabelledSet`s, one a seed, or one for all seeds.
+
+        Raises:
+            JobError: if they are of others.
+        """
+        for answers, test in zip(self.answers, tests * len(self.answers) if len(tests) == 1 else tests):
+            if answers.record_ids != test.record_ids.tolist():
+                raise JobError(
+                    "a comparison's runs are tested on the same records. Received: predictions of others in the job "
+                    "folder; choose another --job-dir"
+                )
 
     def summary(self):
         """Return dict score name -> `mean_and_std`, None of a score that is nowhere defined."""
@@ -71,8 +89,10 @@ class FixedSplitDifferences:
     def __init__(self, problem):
         test = problem.test
         self._truth = test.y
-        self._groups = None if len(set(test.group_ids.tolist())) == len(test) else test.group_ids
-        self.note = self.note.format(units="records" if self._groups is None else "patients")
+        patients = len(set(test.group_ids.tolist()))
+        self._groups = None if patients in (1, len(test)) else test.group_ids
+        units = "records of one patient, which say nothing of others," if patients == 1 else "patients"
+        self.note = self.note.format(units="records" if patients == len(test) else units)
         self._drawn = {}
 
     def between(self, key, outcome, other_key, other):
@@ -96,6 +116,7 @@ class SplitDifferences:
 
     Args:
         problems: list of `Problem`, one a seed.
+        split: how records are divided, "group", "random" or "published".
     """
 
     note = (
@@ -103,8 +124,9 @@ class SplitDifferences:
         "tested/trained; Nadeau and Bengio 2003)"
     )
 
-    def __init__(self, problems):
-        sizes = [(len(set(part.group_ids.tolist()))) for problem in problems for part in (problem.train, problem.test)]
+    def __init__(self, problems, split):
+        parts = [part for problem in problems for part in (problem.train, problem.test)]
+        sizes = [len(set(units_of(part, split).tolist())) for part in parts]
         self._n_train, self._n_test = np.mean(np.reshape(sizes, (-1, 2)), axis=0)
 
     def between(self, key, outcome, other_key, other):

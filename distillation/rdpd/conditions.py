@@ -4,9 +4,12 @@ import dataclasses
 import itertools
 import pathlib
 import re
+import zlib
 
 from distillation.rdpd.methods import needs_teacher
 from transplant.errors import OptionError
+
+_LONGEST = 80  # characters of a view in a file's name; file systems take 255 in all
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,5 +119,6 @@ def name_conditions(conditions):
 
 
 def file_name(view):
-    """Return a poor view's name as a part of file names: other signs than letters and digits become a line."""
-    return re.sub(r"[^\w.,+-]+", "_", view)
+    """Return a poor view's name as a part of file names: other signs become lines, a long end a checksum."""
+    name = re.sub(r"[^\w.,+-]+", "_", view)
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}-{zlib.crc32(name.encode()):08x}"

@@ -16,6 +16,7 @@ from transplant.evaluation.report import fixed_width, number, write_metrics
 
 PARTS = ("validation", "test")
 METRICS = "metrics.json"
+ABSENT_NOTE = "areas are means over the other classes, macro-F1 counts absent ones as 0"
 
 
 @dataclasses.dataclass(frozen=True)

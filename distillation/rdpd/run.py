@@ -9,7 +9,7 @@ from distillation.rdpd.imitation import HAS_TEACHER, LABELS, TEACHER_ATTENTION, 
 from distillation.rdpd.methods import METHODS, needs_teacher
 from distillation.rdpd.noise import add_noise
 from distillation.rdpd.pretrained_backbone import PretrainedBackbone
-from distillation.rdpd.results import PARTS, results_table, write_results
+from distillation.rdpd.results import ABSENT_NOTE, PARTS, results_table, write_results
 from distillation.rdpd.settings import design_of
 from distillation.rdpd.teacher import TASK, load_teacher, teacher_outputs, train_teacher
 from distillation.rdpd.training import answers_by, train
@@ -39,7 +39,7 @@ def imitate(args, job, log=print):
     for part in PARTS:
         absent = [name for name, count in getattr(problem, part).counts().items() if not count]
         if absent:
-            log(f"{part} has no records of {', '.join(absent)}: means are over the other classes")
+            log(f"{part} has no records of {', '.join(absent)}: {ABSENT_NOTE}")
     networks, outputs = {}, {}
     if needs_teacher(args.method):
         teacher = make_teacher(args, problem, design, job, log)

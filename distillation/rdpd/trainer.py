@@ -28,7 +28,6 @@ that sees some of them to imitate what it predicts and what it attends to.
   python -m distillation.rdpd.trainer ... --method direct       # the same student without a teacher
   python -m distillation.rdpd.trainer ... --teacher OTHER_JOB   # a teacher that is trained already
   python -m distillation.rdpd.trainer ... --teacher-backbone W  # a teacher on a pretrained network
-  python -m distillation.rdpd.trainer ... --teacher-backbone W  # a teacher on a pretrained network
 
 The job folder gets student.keras, metrics.json, predictions and attention of
 teacher and student, and the teacher's own folder. Interrupted? Add --resume
@@ -68,7 +67,7 @@ def build_parser():
 def train(args):
     """Run what the parsed options describe; return the job folder."""
     from transplant.errors import OptionError
-    from transplant.training.job import job_folder
+    from transplant.training.job import FREE_ON_RESUME, job_folder
     from transplant.training.quiet_start import start_tensorflow
 
     if not args.train and not args.dataset:
@@ -76,11 +75,15 @@ def train(args):
         args.poor_leads = args.poor_leads or DEFAULT_POOR_LEADS
     if not args.poor_leads:
         raise OptionError("a student sees some channels of the data. Received: no --poor-leads; name them")
+    if args.method == "direct" and (args.teacher or args.teacher_backbone):
+        raise OptionError("direct has no teacher. Received: --teacher or --teacher-backbone; leave it out")
     start_tensorflow()
     from distillation.rdpd.run import imitate
 
     # A teacher that is trained is kept, whatever becomes of its student.
-    with job_folder(args, "distillation.rdpd.trainer", args.method, "**/epoch_*") as job:
+    # More epochs may make another teacher, and its student would have imitated both.
+    free = FREE_ON_RESUME - {"epochs"}
+    with job_folder(args, "distillation.rdpd.trainer", args.method, "**/epoch_*", free) as job:
         print(f"job folder: {job}", flush=True)
         imitate(args, job)
     return job

@@ -62,7 +62,7 @@ def job_folder(args, command, name, progress="epoch_*", free=FREE_ON_RESUME):
     with folder_lock(folder) as is_free:
         if not is_free:
             raise JobError(f"{folder}: another process works on this job; wait for it, or choose another --job-dir")
-        _record_free(folder, vars(args), free)
+        record_free(folder, vars(args), free)
         try:
             yield folder
         except KeyboardInterrupt:
@@ -73,8 +73,14 @@ def job_folder(args, command, name, progress="epoch_*", free=FREE_ON_RESUME):
             raise
 
 
-def _record_free(folder, options, free):
-    """Write what may differ when a job goes on into its record, so that the command can be repeated from it."""
+def record_free(folder, options, free):
+    """Write what may differ when a job goes on into its record, so that the command can be repeated from it.
+
+    Args:
+        folder: the job folder.
+        options: dict of the options.
+        free: names of those that may differ.
+    """
     values = json.loads((folder / "config.json").read_text())
     now = {name: options[name] for name in sorted(free & options.keys() & values["options"].keys()) if name != "resume"}
     if now != {name: values["options"][name] for name in now}:

@@ -2,7 +2,13 @@
 
 import pytest
 
-from distillation.rdpd.conditions import Condition, TeacherCondition, expand_conditions, name_conditions
+from distillation.rdpd.conditions import (
+    Condition,
+    TeacherCondition,
+    expand_conditions,
+    file_name,
+    name_conditions,
+)
 from transplant.errors import OptionError
 
 
@@ -33,3 +39,12 @@ def test_a_row_is_compared_with_what_is_like_it():
 def test_a_value_is_given_once():
     with pytest.raises(OptionError, match="--noise names each once"):
         expand_conditions(["HR"], ["kd"], [5.0], [1.0], [0.0, 0.0])
+
+
+def test_names_of_many_channels_fit_into_a_file_system():
+    wrist = ",".join(f"hand-{number:02d}-of-a-sensor" for number in range(17))
+    ankle = wrist.replace("hand", "ankle")
+    names = {file_name(wrist), file_name(wrist[:-1]), file_name(ankle), file_name("HR,pH")}
+    assert len(names) == 4 and "HR,pH" in names and max(map(len, names)) < 100
+    (condition,) = expand_conditions([wrist], ["rdpd"], [5.0], [1.0], [0.0])
+    assert max(len(part) for part in condition.folder.parts) < 200

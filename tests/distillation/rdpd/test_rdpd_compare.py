@@ -108,6 +108,7 @@ def test_finished_runs_are_kept_and_new_ones_join_them(finished, monkeypatch, ca
     assert done == ["rdpd-r1"] * 4
     after = report_of(finished)
     assert [row for row in after["rows"] if row["method"] != "rdpd-r1"] == before["rows"]
+    assert json.loads((finished / "config.json").read_text())["options"]["methods"] == options[-4:]
     assert run(finished, "--epochs", "3") == 2
     assert "epochs 2 (now 3)" in capsys.readouterr().err
 
@@ -159,7 +160,7 @@ def test_scores_that_are_nowhere_defined_have_no_interval():
     class Divided:
         train = test = Part
 
-    found = SplitDifferences([Divided, Divided]).between(None, outcomes[1], None, outcomes[0])
+    found = SplitDifferences([Divided, Divided], "group").between(None, outcomes[1], None, outcomes[0])
     assert set(found) == {"pr_auc", "macro_f1"} and found["pr_auc"]["difference"] == pytest.approx(0.1)
 
 
