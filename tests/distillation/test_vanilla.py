@@ -84,7 +84,7 @@ def test_the_gradient_of_networks_side_by_side_is_the_sum_of_theirs(float64, arc
     weights = [run.draw(1, network) for network in range(2)]
     losses, together = run._gradients(weights, real.x, real.y)
     alone = [run._gradients([of_network], real.x, real.y) for of_network in weights]
-    for loss, of_network, (own_loss, _) in zip(losses, weights, alone):
+    for loss, of_network, ((own_loss,), _) in zip(losses, weights, alone):
         for variable, value in zip(network_variables(model), of_network):
             variable.assign(value)
         assert float(loss) == pytest.approx(loss_by_hand(run, synthetic, model, real), rel=1e-9)
