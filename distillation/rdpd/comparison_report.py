@@ -42,7 +42,7 @@ def write_report(args, conditions, folder_of, problem_of, designs, job, log=prin
         differences = SplitDifferences(problems, args.split)
     else:
         problems = [problem_of(args.seeds[0])]
-        differences = FixedSplitDifferences(problems[0])
+        differences = FixedSplitDifferences(problems[0], len(args.seeds))
     for outcome in (*teachers.values(), *students.values()):
         outcome.check_records([problem.test for problem in problems])
     names = name_conditions(conditions)
@@ -53,7 +53,7 @@ def write_report(args, conditions, folder_of, problem_of, designs, job, log=prin
         row = _student_row(condition, students[condition], names[condition])
         teacher = condition.teacher or next(iter(teachers), None)
         row["agreement"] = students[condition].agreement(teachers[teacher]) if teacher else None
-        row["differences"] = _differences(condition, conditions, students, differences) if len(args.seeds) > 1 else {}
+        row["differences"] = _differences(condition, conditions, students, differences)
         rows.append(row)
     report = {
         "data": problems[0].train.summary,
@@ -134,7 +134,7 @@ def _differences(condition, conditions, students, differences):
         other = condition.like(method, conditions)
         if other and other != condition and condition.method != REFERENCES[0]:
             found[method] = differences.between(condition, students[condition], other, students[other])
-    return found
+    return {method: values for method, values in found.items() if values}
 
 
 def _absent(seed, problem):

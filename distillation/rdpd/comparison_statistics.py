@@ -79,20 +79,24 @@ class FixedSplitDifferences:
 
     Args:
         problem: `Problem` of all seeds.
+        n_seeds: how many there are; of one, intervals are over records alone.
     """
 
-    note = (
-        "intervals: 95%, over test {units} and over seeds, of which both rows have the same ones (Student's, "
-        "Welch-Satterthwaite); the division of the patients is one"
-    )
+    note = "intervals: 95%, over test {units} {seeds} (Student's, Welch-Satterthwaite); one division of the patients"
 
-    def __init__(self, problem):
+    def __init__(self, problem, n_seeds):
         test = problem.test
         self._truth = test.y
         patients = len(set(test.group_ids.tolist()))
         self._groups = None if patients in (1, len(test)) else test.group_ids
         units = "records of one patient, which say nothing of others," if patients == 1 else "patients"
-        self.note = self.note.format(units="records" if patients == len(test) else units)
+        units = "records" if patients == len(test) else units
+        seeds = (
+            "and over seeds, of which both rows have the same ones"
+            if n_seeds > 1
+            else "alone, because there is one seed"
+        )
+        self.note = self.note.format(units=units, seeds=seeds)
         self._drawn = {}
 
     def between(self, key, outcome, other_key, other):
