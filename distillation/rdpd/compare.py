@@ -4,7 +4,6 @@ import sys
 
 from distillation.data_options import add_data_flags
 from distillation.rdpd.flags import (
-    DEFAULT_DATASET,
     DEFAULT_POOR_LEADS,
     NOISE_HELP,
     RICH_SHARE_HELP,
@@ -14,6 +13,7 @@ from distillation.rdpd.flags import (
     add_network_flags,
     add_noise_kind_flag,
     add_training_flags,
+    settle_records,
 )
 from distillation.rdpd.methods import METHODS
 from transplant.training.command_line import (
@@ -83,14 +83,9 @@ def build_parser():
 
 def compare(args):
     """Run the comparison that the parsed options describe; return its report."""
-    from transplant.errors import OptionError
     from transplant.training.quiet_start import start_tensorflow
 
-    if not args.train and not args.dataset:
-        args.dataset = DEFAULT_DATASET
-        args.poor_leads = args.poor_leads or [DEFAULT_POOR_LEADS]
-    if not args.poor_leads:
-        raise OptionError("students see some channels of the data. Received: no --poor-leads; name them")
+    settle_records(args, [DEFAULT_POOR_LEADS])
     start_tensorflow()
     from distillation.rdpd.comparison import run_comparison
 

@@ -135,12 +135,13 @@ def _teach(options, design, problem, condition, folder, log):
     """Return what a teacher says of the training records; it is trained and scored unless it is finished."""
     folder.mkdir(parents=True, exist_ok=True)
     seed_everything(options.seed)
-    teacher = make_teacher(options, problem, design, folder, _silent)
+    rows = rich_rows(problem.train, options.split, options.rich_share, options.seed)
+    teacher = make_teacher(options, problem, design, rows, folder, _silent)
     if not (folder / METRICS).is_file():
         answers = answers_of("teacher", teacher.network, options, problem, design)
         write_results(folder, {"teacher": answers}, problem, {"seed": options.seed})
     _tell(folder, "teacher", f"seed {options.seed}, {condition.folder.name}", log)
-    return imitated_outputs(options, problem, design, teacher, folder)
+    return imitated_outputs(problem, design, rows, teacher, folder)
 
 
 def _imitate(options, design, problem, condition, outputs, folder, log):

@@ -5,7 +5,7 @@ from distillation.rdpd.comparison_statistics import FixedSplitDifferences, Outco
 from distillation.rdpd.comparison_tables import difference_lines, page, score_lines
 from distillation.rdpd.complexity import complexity_row, complexity_table
 from distillation.rdpd.conditions import name_conditions
-from distillation.rdpd.results import ABSENT_NOTE, PARTS
+from distillation.rdpd.results import absent_classes
 from distillation.rdpd.teacher import FOLDER as TEACHER_FOLDER
 from distillation.rdpd.teacher import build_teacher
 from transplant.atomic import atomic_path
@@ -59,7 +59,9 @@ def write_report(args, conditions, folder_of, problem_of, designs, job, log=prin
         "data": problems[0].train.summary,
         "seeds": args.seeds,
         "intervals": differences.note,
-        "absent": [line for seed, problem in zip(args.seeds, problems) for line in _absent(seed, problem)],
+        "absent": [
+            f"seed {seed}: {line}" for seed, problem in zip(args.seeds, problems) for line in absent_classes(problem)
+        ],
         "rows": rows,
         "complexity": _complexity(designs, teachers, problems[0].train, lambda one: folder_of(one, args.seeds[0])),
     }
@@ -68,7 +70,7 @@ def write_report(args, conditions, folder_of, problem_of, designs, job, log=prin
     if any(row["differences"] for row in rows if row["method"] != "teacher"):
         figures.append(plot_differences(report, job))
     if args.cases:
-        figures += draw_cases(args, conditions, teachers, students, problem_of(args.seeds[0]), job)
+        figures += draw_cases(args, conditions, teachers, students, problems[0], job)
     with atomic_path(job / "comparison.md") as temporary:
         temporary.write_text(page(report, figures), encoding="utf-8")
     log(fixed_width(score_lines(report, " +- ")))
@@ -137,21 +139,13 @@ def _differences(condition, conditions, students, differences):
     return {method: values for method, values in found.items() if values}
 
 
-def _absent(seed, problem):
-    for part in PARTS:
-        names = [name for name, count in getattr(problem, part).counts().items() if not count]
-        if names:
-            yield f"seed {seed}: {part} has no records of {', '.join(names)}; {ABSENT_NOTE}"
-
-
 def _complexity(designs, teachers, data, folder_of):
     """Return dict name -> `complexity_row` of the teacher, as its weights describe it, and of each view's student."""
     networks = {}
-    for condition in list(teachers)[:1]:
-        file = folder_of(condition) / TEACHER_FOLDER / BEST_WEIGHTS
+    if teachers:
+        file = folder_of(next(iter(teachers))) / TEACHER_FOLDER / BEST_WEIGHTS
         networks["teacher"] = build_teacher(read_weights(file).description, 0)
-    for condition, design in designs.items():
-        shape = data.length, len(design.columns)
-        name = f"student, {condition.view}"
-        networks.setdefault(name, build_segment_rnn(shape, len(data.classes), design.poor_size, 0))
+    sizes = {condition.view: (len(design.columns), design.poor_size) for condition, design in designs.items()}
+    for view, (channels, size) in sizes.items():
+        networks[f"student, {view}"] = build_segment_rnn((data.length, channels), len(data.classes), size, 0)
     return {name: complexity_row(network) for name, network in networks.items()}

@@ -8,6 +8,7 @@ import argparse
 from distillation.rdpd.methods import METHODS, STUDENT_TEACHER, TEACHER_STUDENT
 from distillation.rdpd.noise import NOISES, NORMAL
 from distillation.rdpd.sizes import RATIO, WIDTHS
+from transplant.errors import OptionError
 from transplant.training.command_line import fraction, positive_float, positive_int
 
 DEFAULT_DATASET, DEFAULT_POOR_LEADS = "synthetic-leads", "II"
@@ -19,6 +20,23 @@ RICH_SHARE_HELP = (
     "other records have hard and combined labels alone"
 )
 NOISE_HELP = "amplitude of noise on what the student sees, in training, validation and test; standard deviations"
+
+
+def settle_records(args, poor_leads):
+    """Take the embedded recordings where the options name no records.
+
+    Args:
+        args: options, `dataset` and `poor_leads` of which may change.
+        poor_leads: of the embedded recordings, as `args.poor_leads` has them.
+
+    Raises:
+        OptionError: if no poor view is named.
+    """
+    if not args.train and not args.dataset:
+        args.dataset = DEFAULT_DATASET
+        args.poor_leads = args.poor_leads or poor_leads
+    if not args.poor_leads:
+        raise OptionError("a student sees some channels of the data. Received: no --poor-leads; name them")
 
 
 def add_loss_flags(group):

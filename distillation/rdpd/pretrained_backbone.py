@@ -1,15 +1,12 @@
 """A teacher's backbone that was pretrained on one lead: which weights may be one, and how it learns."""
 
 import dataclasses
-import zlib
-
-import numpy as np
 
 from transplant.errors import WeightsError, shorten
 from transplant.modules.segment_attention import BACKBONES, SEGMENT_ATTENTION
 from transplant.training.backbone_rates import BackboneRates
 from transplant.training.transfer import find_weights, transfer_backbone
-from transplant.training.weights import WeightsFile, read_weights
+from transplant.training.weights import WeightsFile, checksum_of, read_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +67,7 @@ class PretrainedBackbone:
             "architecture": there.architecture,
             "task": there.task,
             "weights": str(self.weights.path),
-            "checksum": _checksum(self.weights.arrays),
+            "checksum": checksum_of(self.weights.arrays),
         }
         return dataclasses.replace(
             description,
@@ -100,13 +97,6 @@ class PretrainedBackbone:
     def rate_of(self, description):
         """Return what `build_optimizer` takes as `rate_of`: the share of the learning rate that a variable has."""
         return BackboneRates(self.rate).rate_of(description.stages)
-
-
-def _checksum(arrays):
-    checksum = 0
-    for key in sorted(arrays):
-        checksum = zlib.crc32(np.ascontiguousarray(arrays[key]).tobytes(), zlib.crc32(key.encode(), checksum))
-    return f"{checksum:08x}"
 
 
 def _in_words(rate_hz):

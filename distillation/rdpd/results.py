@@ -16,7 +16,6 @@ from transplant.evaluation.report import fixed_width, number, write_metrics
 
 PARTS = ("validation", "test")
 METRICS = "metrics.json"
-ABSENT_NOTE = "areas are means over the other classes, macro-F1 counts absent ones as 0"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +31,19 @@ class Answers:
     probabilities: np.ndarray
     attention: np.ndarray
     record_ids: list
+
+
+def absent_classes(problem):
+    """Return a line for each part of a `Problem` that lacks classes: which ones, and what the scores make of it."""
+    lines = []
+    for part in PARTS:
+        absent = [name for name, count in getattr(problem, part).counts().items() if not count]
+        if absent:
+            lines.append(
+                f"{part} has no records of {', '.join(absent)}: areas are means over the other classes, macro-F1 "
+                "counts absent ones as 0"
+            )
+    return lines
 
 
 def write_results(job, answers, problem, facts):

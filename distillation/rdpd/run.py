@@ -9,7 +9,7 @@ from distillation.rdpd.imitation import HAS_TEACHER, LABELS, TEACHER_ATTENTION, 
 from distillation.rdpd.methods import METHODS, needs_teacher
 from distillation.rdpd.noise import add_noise
 from distillation.rdpd.pretrained_backbone import PretrainedBackbone
-from distillation.rdpd.results import ABSENT_NOTE, PARTS, results_table, write_results
+from distillation.rdpd.results import PARTS, absent_classes, results_table, write_results
 from distillation.rdpd.settings import design_of
 from distillation.rdpd.teacher import TASK, load_teacher, teacher_outputs, train_teacher
 from distillation.rdpd.training import answers_by, train
@@ -17,6 +17,7 @@ from distillation.rdpd.views import poor_view, rich_rows, value_columns
 from transplant.modules.segment_rnn import build_segment_rnn
 from transplant.training.description import ModelDescription
 from transplant.training.runtime import seed_everything
+from transplant.training.weights import checksum_of
 
 STUDENT_TASK = "rdpd student"
 
@@ -36,14 +37,13 @@ def imitate(args, job, log=print):
     problem = load_problem(args, log)
     design = design_of(args, problem.train)
     log(f"normalisation: {problem.normalization}")
-    for part in PARTS:
-        absent = [name for name, count in getattr(problem, part).counts().items() if not count]
-        if absent:
-            log(f"{part} has no records of {', '.join(absent)}: {ABSENT_NOTE}")
+    for line in absent_classes(problem):
+        log(line)
     networks, outputs = {}, {}
     if needs_teacher(args.method):
-        teacher = make_teacher(args, problem, design, job, log)
-        outputs = imitated_outputs(args, problem, design, teacher, job)
+        rows = rich_rows(problem.train, args.split, args.rich_share, args.seed)
+        teacher = make_teacher(args, problem, design, rows, job, log)
+        outputs = imitated_outputs(problem, design, rows, teacher, job)
         networks["teacher"] = teacher.network
     networks["student"] = make_student(args, problem, design, outputs, job, log)
     answers = {name: answers_of(name, network, args, problem, design) for name, network in networks.items()}
@@ -54,13 +54,14 @@ def imitate(args, job, log=print):
     return found
 
 
-def make_teacher(args, problem, design, job, log=print):
+def make_teacher(args, problem, design, rows, job, log=print):
     """Train the teacher in its folder of a job, go on with it, or load another job's.
 
     Args:
         args: options of `distillation.rdpd.trainer`.
         problem: `Problem`.
         design: `Design`.
+        rows: training records that have all channels, of `rich_rows`.
         job: job folder.
         log: function that takes a line.
 
@@ -69,7 +70,6 @@ def make_teacher(args, problem, design, job, log=print):
     """
     if args.teacher:
         return load_teacher(args.teacher, problem, design.rich_size, log)
-    rows = rich_rows(problem.train, args.split, args.rich_share, args.seed)
     if len(rows) < len(problem.train):
         log(f"{len(rows):,} of {len(problem.train):,} training records have all channels")
     leads = range(len(problem.train.leads))
@@ -81,26 +81,28 @@ def make_teacher(args, problem, design, job, log=print):
     return train_teacher(problem, rows, design, description, job, log, backbone)
 
 
-def imitated_outputs(args, problem, design, teacher, job):
+def imitated_outputs(problem, design, rows, teacher, job):
     """Return what the teacher says of the training records that have all channels, as targets of a student.
 
     Args:
-        args, problem, design, job: as `make_teacher` takes them.
+        problem, design, rows, job: as `make_teacher` takes them.
         teacher: `Teacher`.
     """
     data = problem.train
-    rows = rich_rows(data, args.split, args.rich_share, args.seed)
-    x, fingerprint = problem.inputs("train"), data.fingerprint()
+    stamp = f"{data.fingerprint()} {checksum_of({'rows': rows})}"
+    parts = teacher_outputs(teacher, problem.inputs("train")[rows], stamp, job, design.training.batch_size)
+    targets = dict(zip((TEACHER_LOGITS, TEACHER_ATTENTION), parts))
     if len(rows) == len(data):
-        logits, attention = teacher_outputs(teacher, x, fingerprint, job, design.training.batch_size)
-        return {TEACHER_LOGITS: logits, TEACHER_ATTENTION: attention}
-    parts = teacher_outputs(teacher, x[rows], f"{fingerprint} {args.rich_share:g}", job, design.training.batch_size)
-    targets = {HAS_TEACHER: np.zeros(len(data), np.float32)}
-    targets[HAS_TEACHER][rows] = 1
-    for name, values in zip((TEACHER_LOGITS, TEACHER_ATTENTION), parts):
-        targets[name] = np.zeros((len(data), values.shape[1]), np.float32)
-        targets[name][rows] = values
-    return targets
+        return targets
+    targets[HAS_TEACHER] = np.ones(len(rows), np.float32)
+    return {name: _spread(values, rows, len(data)) for name, values in targets.items()}
+
+
+def _spread(values, rows, n_records):
+    """Return values of some records as those of all, 0 where there are none."""
+    spread = np.zeros((n_records, *values.shape[1:]), values.dtype)
+    spread[rows] = values
+    return spread
 
 
 def make_student(args, problem, design, outputs, job, log=print):

@@ -16,7 +16,7 @@ from transplant.modules.batch_norm import FUSED
 from transplant.modules.segment_attention import SEGMENT_ATTENTION, build_segment_attention
 from transplant.modules.segment_rnn import SegmentRnnSize, build_segment_rnn
 from transplant.training.loop import BEST_WEIGHTS
-from transplant.training.weights import assign_weights, read_weights
+from transplant.training.weights import assign_weights, checksum_of, is_random_state, named_variables, read_weights
 
 FOLDER, OUTPUTS = "teacher", "teacher_outputs.npz"
 TASK = "rdpd teacher"
@@ -128,13 +128,13 @@ def _find(path):
     )
 
 
-def teacher_outputs(teacher, x, fingerprint, job, batch_size):
+def teacher_outputs(teacher, x, records, job, batch_size):
     """Return what a teacher says of the training records, computed once and kept in the job.
 
     Args:
         teacher: `Teacher`.
         x: standardised training records of all channels.
-        fingerprint: of the training part.
+        records: text that says which records these are.
         job: job folder.
         batch_size: records at once.
 
@@ -142,7 +142,10 @@ def teacher_outputs(teacher, x, fingerprint, job, batch_size):
         float32 logits (records, classes) and attention (records, segments), of inference: no dropout.
     """
     path = job / OUTPUTS
-    stamp = f"{fingerprint} {_stamp(teacher.network)}"
+    variables = named_variables(teacher.network)
+    # Without dropout's states, which inference does not see.
+    weights = {key: variables[key].numpy() for key in variables if not is_random_state(key)}
+    stamp = f"{records} {checksum_of(weights)}"
     if path.is_file():
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -154,10 +157,3 @@ def teacher_outputs(teacher, x, fingerprint, job, batch_size):
     with atomic_path(path) as temporary:
         np.savez(temporary, logits=logits, attention=attention, stamp=np.array(stamp))
     return logits, attention
-
-
-def _stamp(network):
-    checksum = 0
-    for weight in network.get_weights():
-        checksum = zlib.crc32(np.ascontiguousarray(weight).tobytes(), checksum)
-    return f"{checksum:08x}"

@@ -128,6 +128,18 @@ def _as_array(variable):
     return array if array.dtype.kind in "fiub" else array.astype(np.float32)
 
 
+def checksum_of(arrays):
+    """Return a checksum of named arrays, 8 hex digits, whatever their order.
+
+    Args:
+        arrays: dict name -> array.
+    """
+    checksum = 0
+    for key in sorted(arrays):
+        checksum = zlib.crc32(np.ascontiguousarray(arrays[key]).tobytes(), zlib.crc32(key.encode(), checksum))
+    return f"{checksum:08x}"
+
+
 def save_weights(path, model, description):
     """Write the weights of a model and its description, whole or not at all.
 

@@ -18,7 +18,6 @@ from pretraining import trainer as pretraining_trainer
 from transplant.modules.classifier import build_classifier
 from transplant.modules.segment_rnn import SegmentRnnSize
 from transplant.signals.normalization import Normalization
-from transplant.training import loop
 from transplant.training.weights import named_variables, read_weights, save_weights
 
 SMALL = ["--epochs", "2", "--batch-size", "16", "--filters", "4", "--hidden", "3", "--kernel", "8", "--stride", "8"]
@@ -144,18 +143,9 @@ def test_the_student_leaves_the_teacher_as_it_is(finished, pretrained, tmp_path,
 
 
 @pytest.mark.parametrize("moment", [1, pytest.param(3, marks=pytest.mark.slow)])  # in the teacher, in the student
-def test_a_run_that_was_killed_ends_with_the_same_numbers(moment, finished, pretrained, tmp_path, monkeypatch):
-    save, saved = loop.save_checkpoint, []
-
-    def stop(*arguments):
-        save(*arguments)
-        saved.append(1)
-        if len(saved) == moment:
-            raise KeyboardInterrupt
-
+def test_a_run_that_was_killed_ends_with_the_same_numbers(moment, finished, pretrained, tmp_path, killed_at):
     options = ["--teacher-backbone", str(pretrained)]
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "save_checkpoint", stop)
+    with killed_at(moment):
         assert run(tmp_path / "job", *options) == 130
     assert run(tmp_path / "job", *options, "--resume") == 0
     for name in ("history.csv", "teacher/history.csv", "student_test_predictions.csv", "metrics.json"):

@@ -16,12 +16,7 @@ from transplant.training.weights import read_weights
 SMALL = ["--epochs", "2", "--batch-size", "16", "--filters", "4", "--hidden", "3", "--kernel", "8", "--stride", "8"]
 SMALL += ["--learning-rate", ".03"]
 
-
-@pytest.fixture(autouse=True, scope="module")
-def few_records():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("transplant.datasets.synthetic_leads.RECORDS", 80)
-        yield
+pytestmark = pytest.mark.usefixtures("few_records")
 
 
 def run(job, *options):
@@ -29,7 +24,7 @@ def run(job, *options):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(few_records, tmp_path_factory):
     job = tmp_path_factory.mktemp("compare") / "job"
     assert run(job, "--methods", "direct", "kd", "rdpd", "--noise", "0", "1", "--seeds", "1", "2") == 0
     return job
@@ -114,20 +109,9 @@ def test_finished_runs_are_kept_and_new_ones_join_them(finished, monkeypatch, ca
 
 
 @pytest.mark.slow
-def test_a_run_that_was_interrupted_goes_on(finished, tmp_path, monkeypatch):
-    from transplant.training import loop
-
-    save, saved = loop.save_checkpoint, []
-
-    def stop(*arguments):
-        save(*arguments)
-        saved.append(1)
-        if len(saved) == 3:  # in the first student, after its teacher
-            raise KeyboardInterrupt
-
+def test_a_run_that_was_interrupted_goes_on(finished, tmp_path, killed_at):
     options = ["--methods", "rdpd", "--seeds", "1", "--cases", "0"]
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "save_checkpoint", stop)
+    with killed_at(3):  # in the first student, after its teacher
         assert run(tmp_path / "job", *options) == 130
     assert run(tmp_path / "job", *options) == 0
     name = "students/II/rdpd-noise0-T5-T5-rich1/seed_1/student_test_predictions.csv"

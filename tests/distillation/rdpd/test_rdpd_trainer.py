@@ -20,12 +20,7 @@ from transplant.training.weights import read_weights
 
 SMALL = ["--epochs", "2", "--batch-size", "16", "--filters", "4", "--hidden", "3", "--kernel", "8", "--stride", "8"]
 
-
-@pytest.fixture(autouse=True, scope="module")
-def few_records():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("transplant.datasets.synthetic_leads.RECORDS", 80)
-        yield
+pytestmark = pytest.mark.usefixtures("few_records")
 
 
 def run(job, *options):
@@ -33,7 +28,7 @@ def run(job, *options):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(few_records, tmp_path_factory):
     job = tmp_path_factory.mktemp("rdpd") / "job"
     assert run(job) == 0
     return job
@@ -121,19 +116,8 @@ def test_a_student_that_fails_leaves_the_teacher(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", [1, 3])  # in the teacher, in the student
-def test_a_run_that_was_killed_ends_with_the_same_numbers(moment, finished, tmp_path, monkeypatch):
-    from transplant.training import loop
-
-    save, saved = loop.save_checkpoint, []
-
-    def stop(*arguments):
-        save(*arguments)
-        saved.append(1)
-        if len(saved) == moment:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "save_checkpoint", stop)
+def test_a_run_that_was_killed_ends_with_the_same_numbers(moment, finished, tmp_path, killed_at):
+    with killed_at(moment):
         assert run(tmp_path / "job") == 130
     assert run(tmp_path / "job", "--resume") == 0
     for name in ("history.csv", "teacher/history.csv", "student_test_predictions.csv", "metrics.json"):
