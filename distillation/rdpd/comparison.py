@@ -98,7 +98,7 @@ def _check_early(args, problem_of):
 def _options(args, condition, seed):
     """Return the options of `distillation.rdpd.trainer` that one run has."""
     own = {"poor_leads": condition.view, "method": condition.method, "noise": condition.noise, "seed": seed}
-    own |= {"teacher": None, "temperature": condition.temperature, "rich_share": 1.0}
+    own |= {"temperature": condition.temperature, "rich_share": 1.0}
     if condition.teacher:
         own |= {"rich_share": condition.teacher.rich_share, "teacher_temperature": condition.teacher.temperature}
     return argparse.Namespace(**vars(args) | own)

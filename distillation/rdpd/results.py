@@ -39,10 +39,7 @@ def absent_classes(problem):
     for part in PARTS:
         absent = [name for name, count in getattr(problem, part).counts().items() if not count]
         if absent:
-            lines.append(
-                f"{part} has no records of {', '.join(absent)}: areas are means over the other classes, macro-F1 "
-                "counts absent ones as 0"
-            )
+            lines.append(f"{part} has no records of {', '.join(absent)}: scores are means over the other classes")
     return lines
 
 

@@ -11,7 +11,15 @@ from distillation.rdpd.noise import add_noise
 from distillation.rdpd.pretrained_backbone import PretrainedBackbone
 from distillation.rdpd.results import PARTS, absent_classes, results_table, write_results
 from distillation.rdpd.settings import design_of
-from distillation.rdpd.teacher import TASK, load_teacher, teacher_outputs, train_teacher
+from distillation.rdpd.teacher import (
+    RICH_RECORDS,
+    TASK,
+    load_teacher,
+    mark_of,
+    read_teacher,
+    teacher_outputs,
+    train_teacher,
+)
 from distillation.rdpd.training import answers_by, train
 from distillation.rdpd.views import poor_view, rich_rows, value_columns
 from transplant.modules.segment_rnn import build_segment_rnn
@@ -34,15 +42,19 @@ def imitate(args, job, log=print):
         dict "teacher", "student" -> part -> scores; without a teacher where the method has none.
     """
     seed_everything(args.seed)
+    trained = read_teacher(args.teacher) if args.teacher else None
     problem = load_problem(args, log)
-    design = design_of(args, problem.train)
+    design = design_of(args, problem.train, trained=trained and trained.description.data["size"])
     log(f"normalisation: {problem.normalization}")
     for line in absent_classes(problem):
         log(line)
     networks, outputs = {}, {}
     if needs_teacher(args.method):
         rows = rich_rows(problem.train, args.split, args.rich_share, args.seed)
-        teacher = make_teacher(args, problem, design, rows, job, log)
+        if trained:
+            teacher = load_teacher(trained, problem, rows, design.rich_size, log)
+        else:
+            teacher = make_teacher(args, problem, design, rows, job, log)
         outputs = imitated_outputs(problem, design, rows, teacher, job)
         networks["teacher"] = teacher.network
     networks["student"] = make_student(args, problem, design, outputs, job, log)
@@ -55,7 +67,7 @@ def imitate(args, job, log=print):
 
 
 def make_teacher(args, problem, design, rows, job, log=print):
-    """Train the teacher in its folder of a job, go on with it, or load another job's.
+    """Train the teacher in its folder of a job, or go on with it.
 
     Args:
         args: options of `distillation.rdpd.trainer`.
@@ -68,12 +80,11 @@ def make_teacher(args, problem, design, rows, job, log=print):
     Returns:
         `Teacher`.
     """
-    if args.teacher:
-        return load_teacher(args.teacher, problem, design.rich_size, log)
     if len(rows) < len(problem.train):
         log(f"{len(rows):,} of {len(problem.train):,} training records have all channels")
     leads = range(len(problem.train.leads))
-    description = _describe(problem, leads, design.rich_size, TASK, args.seed)
+    seen = {RICH_RECORDS: mark_of(rows, problem.train)}
+    description = _describe(problem, leads, design.rich_size, TASK, args.seed, seen)
     backbone = None
     if args.teacher_backbone:
         backbone = PretrainedBackbone.read(args.teacher_backbone, problem.train, args.backbone_rate)
@@ -158,9 +169,10 @@ def answers_of(name, network, args, problem, design):
     return {part: answer(problem.inputs(part)) for part in PARTS}
 
 
-def _describe(problem, columns, size, task, seed):
-    """Return the `ModelDescription` of a network that sees these columns."""
+def _describe(problem, columns, size, task, seed, facts=None):
+    """Return the `ModelDescription` of a network that sees these columns, with what else is to be said of its data."""
     data = problem.train
+    of_data = {"name": data.dataset, "fingerprint": data.fingerprint(), "size": dataclasses.asdict(size)}
     return ModelDescription(
         architecture="segment_rnn",
         stages=1,
@@ -171,6 +183,6 @@ def _describe(problem, columns, size, task, seed):
         input_length=data.length,
         task=task,
         classes=data.classes,
-        data={"name": data.dataset, "fingerprint": data.fingerprint(), "size": dataclasses.asdict(size)},
+        data=of_data | (facts or {}),
         seed=seed,
     )

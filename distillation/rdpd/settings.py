@@ -31,21 +31,23 @@ class TrainingSettings:
     shows_progress: bool = True
 
 
-def teacher_size(args, data):
+def teacher_size(args, data, trained=None):
     """Return the `SegmentRnnSize` of a teacher: what is given above the setting of the data set.
 
     Args:
         args: options of `distillation.rdpd.trainer`.
         data: `LabelledSet`.
+        trained: dict of the size of a teacher that is there already, which stands in the place of the setting.
+            Defaults to None.
 
     Raises:
         OptionError: if records are no whole number of segments.
     """
     setting = SETTINGS.get(data.dataset, FALLBACK)
-    names = ("filters", "kernel", "stride", "hidden", "convolutions")
-    chosen = {name: getattr(args, name) or getattr(setting, name) for name in names}
-    segment = args.segment or round(setting.segment_s * (data.sampling_rate_hz or 1.0))
-    size = SegmentRnnSize(segment, **chosen)
+    defaults = {name: getattr(setting, name) for name in ("filters", "kernel", "stride", "hidden", "convolutions")}
+    defaults["segment"] = round(setting.segment_s * (data.sampling_rate_hz or 1.0))
+    defaults |= trained or {}
+    size = SegmentRnnSize(**{name: getattr(args, name) or value for name, value in defaults.items()})
     check_segments(data.length, size)
     return size
 
@@ -87,13 +89,14 @@ class Design:
     training: TrainingSettings
 
 
-def design_of(args, data, shows_progress=True):
+def design_of(args, data, shows_progress=True, trained=None):
     """Return the `Design` of a run.
 
     Args:
         args: options of `distillation.rdpd.trainer`.
         data: `LabelledSet`.
         shows_progress: as `TrainingSettings` takes it. Defaults to True.
+        trained: as `teacher_size` takes it.
 
     Raises:
         DataError: if the records are images.
@@ -102,7 +105,7 @@ def design_of(args, data, shows_progress=True):
     if data.x.ndim != 3:
         raise DataError(f"{data.dataset}: signals or tables are needed. Received: images; choose another data set")
     columns = tuple(poor_columns(data.leads, args.poor_leads))
-    rich = teacher_size(args, data)
+    rich = teacher_size(args, data, trained)
     temperature = temperature_of(args, data)
     return Design(
         columns=columns,

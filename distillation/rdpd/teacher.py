@@ -20,6 +20,7 @@ from transplant.training.weights import assign_weights, checksum_of, is_random_s
 
 FOLDER, OUTPUTS = "teacher", "teacher_outputs.npz"
 TASK = "rdpd teacher"
+RICH_RECORDS, ALL = "rich_records", "all"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,49 +84,75 @@ def train_teacher(problem, rows, design, description, job, log=print, backbone=N
     return Teacher(network, description)
 
 
-def load_teacher(path, problem, size, log=print):
-    """Load the teacher of another job.
+def read_teacher(path):
+    """Read the weights of another job's teacher.
 
     Args:
         path: that job's folder, its folder of the teacher, or its best_weights.npz.
+
+    Returns:
+        `WeightsFile`.
+
+    Raises:
+        WeightsError: if there is none, or it is of another network.
+    """
+    path = pathlib.Path(path)
+    for file in (path, path / FOLDER / BEST_WEIGHTS, path / BEST_WEIGHTS):
+        if file.is_file():
+            break
+    else:
+        raise WeightsError(
+            f"{path}: a teacher is needed. Received: no {BEST_WEIGHTS} there; give the folder of an RDPD job"
+        )
+    weights = read_weights(file)
+    task = weights.description.task
+    if task != TASK:
+        raise WeightsError(f"{file}: a teacher's weights are needed. Received: those of {task}; give an RDPD job")
+    return weights
+
+
+def load_teacher(weights, problem, rows, size, log=print):
+    """Return the teacher of another job.
+
+    Args:
+        weights: what `read_teacher` returned.
         problem: `Problem` of this run.
-        size: `SegmentRnnSize` of a teacher here: its segments must be the teacher's.
+        rows: training records that have all channels.
+        size: `SegmentRnnSize` of a teacher here, which must be its own.
         log: function that takes a line.
 
     Raises:
-        WeightsError: if there is none, or it is of other channels, classes, standardisation or segments.
+        WeightsError: if it is of other channels, classes, standardisation, records or sizes.
     """
-    file = _find(pathlib.Path(path))
-    weights = read_weights(file)
     there, data = weights.description, problem.train
-    if there.task != TASK:
-        raise WeightsError(f"{file}: a teacher's weights are needed. Received: those of {there.task}; give an RDPD job")
     expected = {
         "channels": (there.leads, data.leads),
         "classes": (there.classes, data.classes),
         "samples": (there.input_length, data.length),
-        "segments of": (there.data["size"]["segment"], size.segment),
         "standardisation": (there.normalization, problem.normalization),
+        "records with all channels": (there.data.get(RICH_RECORDS, ALL), mark_of(rows, data)),
     }
+    expected |= {f"{name} of": (value, getattr(size, name)) for name, value in there.data["size"].items()}
     for name, (received, needed) in expected.items():
         if received != needed:
             raise WeightsError(
-                f"{file}: teacher and student see the same records alike. Received: {name} {received}, not {needed}; "
-                "give a teacher of these data, split and segments, or train one"
+                f"{weights.path}: teacher and student see the same records alike. Received: {name} {received}, not "
+                f"{needed}; give a teacher of these data, split and sizes, or train one"
             )
     network = build_teacher(there, 0)
     assign_weights(network, weights)
-    log(f"teacher: {file}, {network.count_params():,} parameters")
+    log(f"teacher: {weights.path}, {network.count_params():,} parameters")
     return Teacher(network, there)
 
 
-def _find(path):
-    for file in (path, path / FOLDER / BEST_WEIGHTS, path / BEST_WEIGHTS):
-        if file.is_file():
-            return file
-    raise WeightsError(
-        f"{path}: a teacher is needed. Received: no {BEST_WEIGHTS} there; give the folder of an RDPD job"
-    )
+def mark_of(rows, data):
+    """Return what a teacher's description says of the training records that it saw: "all", or a checksum.
+
+    Args:
+        rows: their indices.
+        data: `LabelledSet` of the training part.
+    """
+    return ALL if len(rows) == len(data) else checksum_of({"rows": rows})
 
 
 def teacher_outputs(teacher, x, records, job, batch_size):

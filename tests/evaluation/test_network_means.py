@@ -122,6 +122,16 @@ def test_more_than_two_classes_are_counted_without_rankings():
     assert set(found) == {"accuracy", "macro_f1"}
 
 
+def test_macro_f1_may_be_over_some_classes_alone():
+    rng = np.random.default_rng(0)
+    truth, network = rng.integers(2, size=60), rng.dirichlet(np.ones(3), size=60)
+    found = draw_scores(truth, [network], draws=5, seed=2, rankings=False, f1_classes=[0, 1])
+    expected = f1_score(truth, network.argmax(axis=1), labels=[0, 1], average="macro")
+    assert found.observed["macro_f1"] == pytest.approx([expected])
+    of_all = draw_scores(truth, [network], draws=5, seed=2, rankings=False)
+    assert found.drawn["macro_f1"] == pytest.approx(of_all.drawn["macro_f1"] * 3 / 2)  # the third has an F1 of 0
+
+
 def test_pairs_of_networks_count_by_their_differences(case):
     truth, first, _ = case
     second = [np.clip(network + np.array([-0.03, 0.03]), 0, 1) for network in first]  # each much like its pair
@@ -133,6 +143,8 @@ def test_pairs_of_networks_count_by_their_differences(case):
         margin = welch_margin([(sample.var(ddof=1), 79), (of_pairs.var(ddof=1) / 2, 1)])
         assert values["difference"] == pytest.approx(of_pairs.mean())
         assert values["high"] - values["difference"] == pytest.approx(margin)
+    with pytest.raises(ValueError, match="Received: 1 and 2"):
+        difference_of_means(draw_scores(truth, first[:1], draws=5), scores[1], are_pairs=True)
 
 
 def test_divisions_that_share_records_widen_the_interval():

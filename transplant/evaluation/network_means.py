@@ -5,24 +5,26 @@ import dataclasses
 import numpy as np
 from scipy import stats
 
-from transplant.evaluation.metrics import f1_from_confusion, macro_f1, pr_auc, roc_auc
+from transplant.evaluation.metrics import confusion_matrix, f1_from_confusion, pr_auc, roc_auc
 from transplant.evaluation.ranking_intervals import draw_rankings, draw_weights
 
 DRAWS = 2000
 RANKING_SCORES = {"roc_auc": roc_auc, "pr_auc": pr_auc}
 
 
-def mean_scores(truth, networks):
+def mean_scores(truth, networks, f1_classes=None):
     """Return dict name -> float64 (networks,): accuracy, macro-F1, AUROC and AUPRC of each network.
 
     Args:
         truth: class indices (n,).
         networks: list of probabilities (n, classes).
+        f1_classes: indices of the classes whose mean F1 macro-F1 is. Defaults to None: all.
     """
     n_classes = networks[0].shape[1]
+    counts = [confusion_matrix(truth, found.argmax(axis=1), n_classes) for found in networks]
     found = {
         "accuracy": [(found.argmax(axis=1) == truth).mean() for found in networks],
-        "macro_f1": [macro_f1(truth, found.argmax(axis=1), n_classes) for found in networks],
+        "macro_f1": _macro_f1(np.stack(counts), f1_classes),
     }
     found |= {name: [score(truth, of_network) for of_network in networks] for name, score in RANKING_SCORES.items()}
     return {name: np.array(values, np.float64) for name, values in found.items()}
@@ -43,7 +45,7 @@ class DrawnScores:
     units: int
 
 
-def draw_scores(truth, networks, groups=None, draws=DRAWS, seed=0, rankings=True):
+def draw_scores(truth, networks, groups=None, draws=DRAWS, seed=0, rankings=True, f1_classes=None):
     """Score networks on records that are drawn with replacement, the same ones for equal seeds.
 
     Args:
@@ -53,17 +55,19 @@ def draw_scores(truth, networks, groups=None, draws=DRAWS, seed=0, rankings=True
         draws: number of draws. Defaults to 2,000.
         seed: of the draws.
         rankings: whether AUROC and AUPRC are drawn too. Defaults to True.
+        f1_classes: as `mean_scores` takes them.
 
     Returns:
         `DrawnScores`.
     """
     unit = None if groups is None else np.unique(np.asarray(groups, np.str_), return_inverse=True)[1]
     unit = unit if unit is not None and unit.any() else None
-    drawn = _draw_counted(truth, networks, unit, draws, seed)
+    drawn = _draw_counted(truth, networks, unit, draws, seed, f1_classes)
     if rankings:
         of_networks = draw_rankings(truth, networks, unit, draws, seed)
         drawn |= {name: np.array([of_network[name] for of_network in of_networks]) for name in RANKING_SCORES}
-    return DrawnScores(mean_scores(truth, networks), drawn, len(truth) if unit is None else int(unit.max()) + 1)
+    observed = mean_scores(truth, networks, f1_classes)
+    return DrawnScores(observed, drawn, len(truth) if unit is None else int(unit.max()) + 1)
 
 
 def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, level=0.95, seed=0, rankings=True):
@@ -100,10 +104,16 @@ def difference_of_means(first, second, level=0.95, are_pairs=False):
     Returns:
         dict name -> dict of `difference` (second - first), `low`, `high`, `draws`.
 
+    Raises:
+        ValueError: if pairs lack a network on one side.
+
     Source: Welch, "The generalization of 'Student's' problem when several different population variances are
     involved" (1947). Between records and networks nothing is paired, so their variances add up; what depends on
     both counts twice, which makes the interval a little wider than it need be.
     """
+    counts = [len(scores.observed["accuracy"]) for scores in (first, second)]
+    if are_pairs and counts[0] != counts[1]:
+        raise ValueError(f"pairs have a network on both sides. Received: {counts[0]} and {counts[1]}")
     result = {}
     for name, of_networks in first.drawn.items():
         sample = second.drawn[name].mean(axis=0) - of_networks.mean(axis=0)
@@ -160,7 +170,13 @@ def welch_margin(parts, level=0.95):
     return float(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(total))
 
 
-def _draw_counted(truth, networks, unit, draws, seed):
+def _macro_f1(counts, classes):
+    """Return the mean F1 of confusion matrices (n, classes, classes) over all classes, or these."""
+    f1 = f1_from_confusion(counts)
+    return (f1 if classes is None else f1[:, classes]).mean(axis=1)
+
+
+def _draw_counted(truth, networks, unit, draws, seed, f1_classes):
     """Return dict name -> float64 (networks, draws) of the scores that are made of counts."""
     n_classes = networks[0].shape[1]
     one_hot = np.eye(n_classes**2, dtype=np.float32)
@@ -171,5 +187,5 @@ def _draw_counted(truth, networks, unit, draws, seed):
         for network, table in enumerate(cells):
             counts = (weights @ table).reshape(-1, n_classes, n_classes)
             drawn["accuracy"][network, part] = np.trace(counts, axis1=1, axis2=2) / counts.sum(axis=(1, 2))
-            drawn["macro_f1"][network, part] = f1_from_confusion(counts).mean(axis=1)
+            drawn["macro_f1"][network, part] = _macro_f1(counts, f1_classes)
     return drawn

@@ -19,11 +19,14 @@ def test_scores_are_those_of_scikit_learn():
     assert found["macro_f1_at_half"] == pytest.approx(f1_score(one_hot, probabilities >= 0.5, average="macro"))
 
 
-def test_a_class_that_is_not_there_is_left_out_of_areas():
+def test_a_class_that_is_not_there_is_left_out():
     rng = np.random.default_rng(0)
     y, probabilities = rng.integers(2, size=50), rng.dirichlet(np.ones(3), 50)
     expected = np.mean([roc_auc_score(y == label, probabilities[:, label]) for label in (0, 1)])
-    assert rdpd_scores(y, probabilities)["roc_auc"] == pytest.approx(expected)
+    found = rdpd_scores(y, probabilities)
+    assert found["roc_auc"] == pytest.approx(expected)
+    f1_of_all = f1_score(y, probabilities.argmax(axis=1), average=None, labels=[0, 1, 2])
+    assert f1_of_all[2] == 0 and found["macro_f1"] == pytest.approx(f1_of_all[:2].mean())
     assert rdpd_scores(np.zeros(50, int), probabilities)["roc_auc"] is None
 
 

@@ -153,7 +153,20 @@ def test_what_cannot_be_is_one_line(options, message, tmp_path, capsys):
 
 def test_a_teacher_of_other_segments_is_refused(finished, tmp_path, capsys):
     assert run(tmp_path / "job", "--teacher", str(finished), "--segment", "500") == 2
-    assert "segments of 250, not 500" in capsys.readouterr().err
+    assert "segment of 250, not 500" in capsys.readouterr().err
+
+
+def test_a_student_has_its_widths_from_the_teacher_that_is_given(finished, tmp_path):
+    job = tmp_path / "job"
+    assert trainer.main(["--job-dir", str(job), "--epochs", "1", "--teacher", str(finished)]) == 0
+    size = read_weights(job / "best_weights.npz").description.data["size"]
+    # A third of 4 filters and 3 units, 2 at least; what is given once is given for both.
+    assert size == {"segment": 250, "filters": 2, "kernel": 8, "stride": 8, "hidden": 2, "convolutions": 1}
+
+
+def test_a_teacher_of_other_records_is_refused(finished, tmp_path, capsys):
+    assert run(tmp_path / "job", "--teacher", str(finished), "--rich-share", "0.5") == 2
+    assert "Received: records with all channels all, not" in capsys.readouterr().err
 
 
 def test_a_student_is_no_teacher(finished, tmp_path, capsys):
