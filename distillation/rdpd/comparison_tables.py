@@ -8,7 +8,7 @@ from transplant.evaluation.run_table import SPREAD_NOTE, markdown_table
 AGREEMENT = {"kl": "attention KL", "same_peak": "same peak"}
 AGREEMENT_NOTE = (
     "attention KL: mean KL(student, teacher) over the test records, nats; same peak: share of records whose most "
-    "attended segment is the teacher's"
+    "attended segment is the teacher's; of a method without a teacher, the first teacher of the table"
 )
 
 

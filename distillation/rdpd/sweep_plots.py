@@ -6,14 +6,13 @@ import math
 from transplant.errors import DataError
 from transplant.evaluation.figure_file import SERIES_STYLES, new_figure, save_figure, ticks_apart, tidy_axes
 
-REFERENCE_COLOUR = "0.4"
 _WIDE = 8.0  # greatest by least value, above which the axis is logarithmic
 _MARGIN, _DODGE = 0.06, 0.012  # of the axis' span: beside the outer values; between series
 _MOST_OF_GAP = 0.6  # between two values, which all series together take up
 _LEGEND_CHARACTERS, _MARK_CHARACTERS, _LEGEND_COLUMNS = 80, 8, 3  # of one line; as wide as a mark; of several lines
 
 
-def plot_sweep(path, points, xlabel, ylabel, title, reference=None):
+def plot_sweep(path, points, xlabel, ylabel, title):
     """Plot a score against what was varied, with the standard deviations of the runs as bars.
 
     The axis is logarithmic where the values are above 0 and span more than a factor of 8. Series stand a little
@@ -25,7 +24,6 @@ def plot_sweep(path, points, xlabel, ylabel, title, reference=None):
         xlabel: what was varied, with its unit.
         ylabel: what the score is.
         title: figure title.
-        reference: (name, score) of a line across, such as a teacher that the values do not change. Defaults to None.
 
     Returns:
         The matplotlib figure.
@@ -61,9 +59,6 @@ def plot_sweep(path, points, xlabel, ylabel, title, reference=None):
                 color=colour, marker=marker, markersize=6.5, linewidth=1.6, elinewidth=1.3, capsize=3.5, label=name,
             )
         )  # fmt: skip
-    if reference is not None:
-        name, score = reference
-        handles.append(axes.axhline(score, color=REFERENCE_COLOUR, linestyle="--", linewidth=1.4, label=name))
     limits = low - _MARGIN * span, high + _MARGIN * span
     if is_log:
         axes.set_xscale("log")
