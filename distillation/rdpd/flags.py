@@ -12,6 +12,8 @@ from transplant.errors import OptionError
 from transplant.training.command_line import fraction, positive_float, positive_int
 
 DEFAULT_DATASET, DEFAULT_POOR_LEADS = "synthetic-leads", "II"
+# With 20, networks of a few thousand records were stopped on the plateau that they begin with (RESULTS.md).
+PATIENCE = 50
 BACKBONE_RATE = 0.5  # that of finetuning.trainer's recipe `best`
 TERMS_IN_WORDS = "; ".join(f"{name}: {', '.join(terms)}" for name, terms in METHODS.items())
 TEMPERATURE_HELP = "of soft labels; 5, of vitals 2.5"
@@ -108,7 +110,11 @@ def add_training_flags(parser):
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=positive_int, default=200, metavar="N", help="at most")
     training.add_argument(
-        "--patience", type=positive_int, default=20, metavar="N", help="epochs without a better score that end it"
+        "--patience",
+        type=positive_int,
+        default=PATIENCE,
+        metavar="N",
+        help="epochs without a better score that end it; few records need more",
     )
     training.add_argument("--batch-size", type=positive_int, default=128, metavar="N", help="records of a step")
     training.add_argument("--learning-rate", type=positive_float, default=1e-3, metavar="R", help="Adam's")

@@ -23,7 +23,7 @@ class TrainingSettings:
     """
 
     epochs: int = 200
-    patience: int = 20
+    patience: int = 50
     batch_size: int = 128
     learning_rate: float = 1e-3
     monitor: str = "auc"

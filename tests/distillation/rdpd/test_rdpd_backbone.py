@@ -118,10 +118,10 @@ def test_a_job_has_the_teacher_and_says_what_it_was(finished, pretrained):
 
 def test_the_student_leaves_the_teacher_as_it_is(finished, pretrained, tmp_path, monkeypatch):
     teachers, unchanged = [], []
-    make, train = run_module.make_teacher, run_module.train
+    load, train = run_module.load_teacher, run_module.train
 
-    def made(*arguments):
-        teachers.append(make(*arguments))
+    def loaded(*arguments):
+        teachers.append(load(*arguments))
         return teachers[-1]
 
     def watched(*arguments):
@@ -130,7 +130,7 @@ def test_the_student_leaves_the_teacher_as_it_is(finished, pretrained, tmp_path,
         unchanged.append(all(np.array_equal(*pair) for pair in zip(before, teachers[0].network.get_weights())))
         return state
 
-    monkeypatch.setattr(run_module, "make_teacher", made)
+    monkeypatch.setattr(run_module, "load_teacher", loaded)
     monkeypatch.setattr(run_module, "train", watched)
     # Neither the pretraining job nor anything but the finished one is asked for.
     other = shutil.copytree(finished, tmp_path / "other")

@@ -14,9 +14,9 @@ from distillation.rdpd.scores import rdpd_scores
 from transplant.training.weights import read_weights
 
 SMALL = ["--epochs", "2", "--batch-size", "16", "--filters", "4", "--hidden", "3", "--kernel", "8", "--stride", "8"]
-SMALL += ["--learning-rate", ".03"]
+SMALL += ["--learning-rate", ".03", "--segment", "500"]
 
-pytestmark = pytest.mark.usefixtures("few_records")
+pytestmark = pytest.mark.usefixtures("few_records", "no_curves")
 
 
 def run(job, *options):
@@ -24,7 +24,16 @@ def run(job, *options):
 
 
 @pytest.fixture(scope="module")
-def finished(few_records, tmp_path_factory):
+def no_curves():
+    """Leave out the figures of single runs, which tests of the trainer look at."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("plot_learning_curves", "plot_terms"):
+            patch.setattr(f"distillation.rdpd.training.{name}", lambda *arguments: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(few_records, no_curves, tmp_path_factory):
     job = tmp_path_factory.mktemp("compare") / "job"
     assert run(job, "--methods", "direct", "kd", "rdpd", "--noise", "0", "1", "--seeds", "1", "2") == 0
     return job
