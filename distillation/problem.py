@@ -85,7 +85,7 @@ def load_problem(args, log=print, normalization=None):
     log(train.summary)
     for note in train.notes:
         log(note)
-    log(f"real records: {len(train):,} to distil, {len(validation):,} for validation, {len(test):,} for the test")
+    log(f"records: {len(train):,} to learn from, {len(validation):,} for validation, {len(test):,} for the test")
     if args.check_leakage:
         check_leakage_of(parts, log)
     return Problem(train, validation, test, normalization or choose_normalization("train", train))

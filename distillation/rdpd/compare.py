@@ -39,7 +39,8 @@ attention, complexity, and figures of single records.
   python -m distillation.rdpd.compare ... --noise 0 .5 1 2
 
 All methods of a seed imitate one teacher. Finished runs are kept: interrupted,
-or with further seeds, methods, views or values, run the command again."""
+or with further seeds, methods, views or values beside the earlier ones, run the
+command again; the report is of all that the command names."""
 
 
 def build_parser():

@@ -6,7 +6,7 @@ import itertools
 
 from distillation.problem import load_problem
 from distillation.rdpd.comparison_report import write_report
-from distillation.rdpd.conditions import expand_conditions
+from distillation.rdpd.conditions import expand_conditions, name_conditions
 from distillation.rdpd.pretrained_backbone import PretrainedBackbone
 from distillation.rdpd.results import METRICS, read_scores, write_results
 from distillation.rdpd.run import answers_of, imitated_outputs, make_student, make_teacher
@@ -110,7 +110,7 @@ def _perform(args, conditions, problem_of, folder_of, log):
     waiting = [run for run in runs if not (folder_of(*run) / METRICS).is_file()]
     finished = f", {len(runs) - len(waiting)} finished" if len(waiting) < len(runs) else ""
     log(f"{len(args.seeds)} seed(s), {len(conditions)} rows: {len(runs)} students{finished}")
-    progress = Progress(len(waiting), "students")
+    progress, names = Progress(len(waiting), "students"), name_conditions(conditions)
     for seed, of_seed in itertools.groupby(waiting, key=lambda run: run[1]):
         problem, teachers = problem_of(seed), {}
         for condition, _ in of_seed:
@@ -122,7 +122,9 @@ def _perform(args, conditions, problem_of, folder_of, log):
                     folder = folder_of(condition.teacher, seed)
                     teachers[condition.teacher] = _teach(options, design, problem, condition.teacher, folder, log)
                 outputs = teachers[condition.teacher]
-            _imitate(options, design, problem, condition, outputs, folder_of(condition, seed), log)
+            _imitate(options, design, problem, condition, outputs, folder_of(condition, seed))
+            run = f"seed {seed}, {condition.view}, {names[condition]}"
+            _tell(folder_of(condition, seed), "student", run, log)
             progress.step(f"seed {seed}, {condition.view}, {condition.method}")
 
 
@@ -140,17 +142,17 @@ def _teach(options, design, problem, condition, folder, log):
     if not (folder / METRICS).is_file():
         answers = answers_of("teacher", teacher.network, options, problem, design)
         write_results(folder, {"teacher": answers}, problem, {"seed": options.seed})
-    _tell(folder, "teacher", f"seed {options.seed}, {condition.folder.name}", log)
+    _tell(folder, "teacher", f"seed {options.seed}, all channels", log)
     return imitated_outputs(problem, design, rows, teacher, folder)
 
 
-def _imitate(options, design, problem, condition, outputs, folder, log):
+def _imitate(options, design, problem, condition, outputs, folder):
+    """Train and score a student."""
     folder.mkdir(parents=True, exist_ok=True)
     seed_everything(options.seed)
     network = make_student(options, problem, design, outputs, folder, _silent)
     answers = answers_of("student", network, options, problem, design)
     write_results(folder, {"student": answers}, problem, {"seed": options.seed, "method": condition.method})
-    _tell(folder, "student", f"seed {options.seed}, {condition.view}, {condition.folder.name}", log)
 
 
 def _tell(folder, name, run, log):

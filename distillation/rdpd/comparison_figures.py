@@ -27,17 +27,28 @@ def plot_sweeps(report, job):
             points = _points(rows, axis)
             if points:
                 files.append(f"sweep_{axis}_{file_name(view)}.png")
-                plot_sweep(job / files[-1], points, title, f"{NAMES[_SCORE]} of the test records", f"student: {view}")
+                score, student = f"{NAMES[_SCORE]} of the test records", f"student: {view}{_held(rows, axis)}"
+                plot_sweep(job / files[-1], points, title, score, student)
     return files
+
+
+def _values(rows, axis):
+    """Return the values of the students' rows on an axis, in their order."""
+    return list(dict.fromkeys(row[axis] for row in rows if row["method"] != "teacher" and row[axis] is not None))
+
+
+def _held(rows, axis):
+    """Return what a title says of the other axes that have several values: at which one they stand."""
+    several = {AXES[other]: _values(rows, other) for other in AXES if other != axis}
+    return "".join(f", {name} {values[0]:g}" for name, values in several.items() if len(values) > 1)
 
 
 def _points(rows, axis):
     """Return dict method -> [(value, mean, std)] along an axis; empty where it has one value."""
-    students = [row for row in rows if row["method"] != "teacher"]
-    values = sorted({row[axis] for row in students if row[axis] is not None})
+    values = sorted(_values(rows, axis))
     if len(values) < 2:
         return {}
-    first = {other: next((row[other] for row in students if row[other] is not None), None) for other in AXES}
+    first = {other: next(iter(_values(rows, other)), None) for other in AXES}
     points = {}
     for row in rows:
         if all(row[other] in (first[other], None) for other in AXES if other != axis):

@@ -5,7 +5,7 @@ from distillation.rdpd.comparison_statistics import FixedSplitDifferences, Outco
 from distillation.rdpd.comparison_tables import difference_lines, page, score_lines
 from distillation.rdpd.complexity import complexity_row, complexity_table
 from distillation.rdpd.conditions import name_conditions
-from distillation.rdpd.results import absent_classes
+from distillation.rdpd.results import SYNTHETIC_NOTE, absent_classes
 from distillation.rdpd.teacher import FOLDER as TEACHER_FOLDER
 from distillation.rdpd.teacher import build_teacher
 from transplant.atomic import atomic_path
@@ -16,6 +16,12 @@ from transplant.training.weights import read_weights
 
 REFERENCES = ("direct", "kd")
 """Methods that every other one is compared with, where they are among the rows."""
+
+TRAINING = ("epochs", "patience", "batch_size", "learning_rate", "monitor", "teacher_temperature")
+"""Options that the report repeats; config.json has all."""
+
+FEW_SEEDS = 5
+FEW_SEEDS_NOTE = "; of so few seeds they may be wider than scores can differ"
 
 
 def write_report(args, conditions, folder_of, problem_of, designs, job, log=print):
@@ -55,15 +61,18 @@ def write_report(args, conditions, folder_of, problem_of, designs, job, log=prin
         row["agreement"] = students[condition].agreement(teachers[teacher]) if teacher else None
         row["differences"] = _differences(condition, conditions, students, differences)
         rows.append(row)
+    data = problems[0].train
     report = {
-        "data": problems[0].train.summary,
+        "data": data.summary,
+        "evidence": SYNTHETIC_NOTE if data.dataset.startswith("synthetic") else None,
+        "training": {name: getattr(args, name) for name in TRAINING},
         "seeds": args.seeds,
-        "intervals": differences.note,
+        "intervals": differences.note + (FEW_SEEDS_NOTE if 1 < len(args.seeds) < FEW_SEEDS else ""),
         "absent": [
             f"seed {seed}: {line}" for seed, problem in zip(args.seeds, problems) for line in absent_classes(problem)
         ],
         "rows": rows,
-        "complexity": _complexity(designs, teachers, problems[0].train, lambda one: folder_of(one, args.seeds[0])),
+        "complexity": _complexity(designs, teachers, data, lambda one: folder_of(one, args.seeds[0])),
     }
     write_metrics(job / "comparison.json", report)
     figures = plot_sweeps(report, job)
@@ -76,10 +85,10 @@ def write_report(args, conditions, folder_of, problem_of, designs, job, log=prin
     log(fixed_width(score_lines(report, " +- ")))
     lines = difference_lines(report)
     if len(lines) > 1:
-        log(f"{fixed_width(lines)}\n{differences.note}")
+        log(f"{fixed_width(lines)}\n{report['intervals']}")
     log(complexity_table(report["complexity"]))
-    if problems[0].train.dataset.startswith("synthetic"):
-        log("synthetic recordings: these numbers are not evidence of anything clinical")
+    if report["evidence"]:
+        log(report["evidence"])
     log(f"wrote {job / 'comparison.md'} and .json, {len(figures)} figures")
     return report
 

@@ -11,6 +11,14 @@ AGREEMENT_NOTE = (
     "attended segment is the teacher's; of a method without a teacher, the first teacher of the table"
 )
 
+CAPTIONS = {
+    "differences": "ROC-AUC of each row minus that of `direct` and `kd` of the same view and noise (and, of `kd`, of "
+    "the same temperature and share), with 95% intervals.",
+    "sweep": "ROC-AUC over what was varied, mean and standard deviation over seeds; all else at its first value.",
+    "case": "One test record of the first seed, chosen by the teacher alone: the signal, the attention of teacher and "
+    "students to its segments, and their class probabilities; of the first temperature, share and noise.",
+}
+
 
 def score_lines(report, plus_minus):
     """Return header and rows: mean and spread of every score and of the agreement of attention.
@@ -44,14 +52,22 @@ def page(report, figures):
         report: dict of comparison.json.
         figures: names of the figures' files.
     """
-    parts = ["# RDPD: methods compared", report["data"], *report["absent"]]
+    training = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in report["training"].items() if value)
+    settings = f"seeds {', '.join(map(str, report['seeds']))}; {training}; all options are in config.json"
+    notes = [report["evidence"], settings, *report["absent"]]
+    parts = ["# RDPD: methods compared", report["data"], *filter(None, notes)]
     parts += [markdown_table(score_lines(report, " ± ")), f"{SPREAD_NOTE.replace('+-', '±')}; {AGREEMENT_NOTE}."]
     lines = difference_lines(report)
     if len(lines) > 1:
         parts += ["## Differences", markdown_table(lines), report["intervals"]]
     parts += ["## Complexity", f"```\n{complexity_table(report['complexity'])}\n```"]
-    parts += [f"![{name}]({name})" for name in figures]
+    parts += [f"![{name}]({name})\n\n{_caption(name)}" for name in figures]
     return "\n\n".join(parts) + "\n"
+
+
+def _caption(figure):
+    """Return what a figure shows, by the beginning of its file's name."""
+    return next(text for prefix, text in CAPTIONS.items() if figure.startswith(prefix))
 
 
 def _cell(value, plus_minus):

@@ -16,7 +16,7 @@ DEFAULT_DATASET, DEFAULT_POOR_LEADS = "synthetic-leads", "II"
 PATIENCE = 50
 BACKBONE_RATE = 0.5  # that of finetuning.trainer's recipe `best`
 TERMS_IN_WORDS = "; ".join(f"{name}: {', '.join(terms)}" for name, terms in METHODS.items())
-TEMPERATURE_HELP = "of soft labels; 5, of vitals 2.5"
+TEMPERATURE_HELP = "of soft labels; 5, of hourly vitals (mimic3_vitals, physionet2012) 2.5"
 RICH_SHARE_HELP = (
     "share of the training patients whose records have all channels: the teacher sees theirs alone, and a student's "
     "other records have hard and combined labels alone"

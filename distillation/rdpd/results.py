@@ -16,6 +16,7 @@ from transplant.evaluation.report import fixed_width, number, write_metrics
 
 PARTS = ("validation", "test")
 METRICS = "metrics.json"
+SYNTHETIC_NOTE = "synthetic recordings: these numbers are not evidence of anything clinical"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,11 +9,12 @@ from distillation.rdpd.imitation import HAS_TEACHER, LABELS, TEACHER_ATTENTION, 
 from distillation.rdpd.methods import METHODS, needs_teacher
 from distillation.rdpd.noise import add_noise
 from distillation.rdpd.pretrained_backbone import PretrainedBackbone
-from distillation.rdpd.results import PARTS, absent_classes, results_table, write_results
+from distillation.rdpd.results import PARTS, SYNTHETIC_NOTE, absent_classes, results_table, write_results
 from distillation.rdpd.settings import design_of
 from distillation.rdpd.teacher import (
     RICH_RECORDS,
     TASK,
+    check_teacher,
     load_teacher,
     mark_of,
     read_teacher,
@@ -44,6 +45,8 @@ def imitate(args, job, log=print):
     seed_everything(args.seed)
     trained = read_teacher(args.teacher) if args.teacher else None
     problem = load_problem(args, log)
+    if trained:
+        check_teacher(trained, problem)
     design = design_of(args, problem.train, trained=trained and trained.description.data["size"])
     log(f"normalisation: {problem.normalization}")
     for line in absent_classes(problem):
@@ -62,7 +65,10 @@ def imitate(args, job, log=print):
     found = write_results(job, answers, problem, {"method": args.method, "poor_leads": args.poor_leads})
     log(results_table(found))
     if problem.train.dataset.startswith("synthetic"):
-        log("synthetic recordings: these numbers are not evidence of anything clinical")
+        log(SYNTHETIC_NOTE)
+    log(f"wrote student.keras, metrics.json, predictions and figures to {job}")
+    if "teacher" in networks:
+        log("does the teacher help? the same command with --method direct, or distillation.rdpd.compare, says")
     return found
 
 
@@ -129,7 +135,8 @@ def make_student(args, problem, design, outputs, job, log=print):
     data, columns, size = problem.train, design.columns, design.poor_size
     network = build_segment_rnn((data.length, len(columns)), len(data.classes), size, args.seed, "student")
     leads = ", ".join(data.leads[column] for column in columns)
-    log(f"student: {leads}; {args.method}, T = {design.temperature:g}; {network.count_params():,} parameters")
+    method = f"{args.method}, T = {design.temperature:g}" if needs_teacher(args.method) else args.method
+    log(f"student: {leads}; {method}; {network.count_params():,} parameters")
     if args.noise:
         log(f"noise on what it sees: {args.noise:g} x {args.noise_kind}")
     model = build_imitation(

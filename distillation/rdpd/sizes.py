@@ -9,7 +9,7 @@ from transplant.errors import OptionError
 
 RATIO, RELEASE, SAME = "ratio", "release", "same"
 WIDTHS = {
-    RATIO: "as many filters and units as the poor view has channels of the rich one's, as the paper says",
+    RATIO: "the teacher's times the share of channels that the student sees, as the paper says",
     RELEASE: "16 filters and 8 units, as its public code has it for every data set",
     SAME: "the teacher's",
 }

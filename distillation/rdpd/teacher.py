@@ -111,38 +111,63 @@ def read_teacher(path):
     return weights
 
 
+def check_teacher(weights, problem):
+    """Check that the teacher of another job is of these data.
+
+    Args:
+        weights: what `read_teacher` returned.
+        problem: `Problem` of this run.
+
+    Raises:
+        WeightsError: if it is of other channels, classes, samples or standardisation.
+    """
+    there, data = weights.description, problem.train
+    _check_equal(
+        weights.path,
+        {
+            "channels": (there.leads, data.leads),
+            "classes": (there.classes, data.classes),
+            "samples": (there.input_length, data.length),
+            "standardisation": (there.normalization, problem.normalization),
+        },
+    )
+
+
 def load_teacher(weights, problem, rows, size, log=print):
     """Return the teacher of another job.
 
     Args:
-        weights: what `read_teacher` returned.
+        weights: what `read_teacher` returned and `check_teacher` let pass.
         problem: `Problem` of this run.
         rows: training records that have all channels.
         size: `SegmentRnnSize` of a teacher here, which must be its own.
         log: function that takes a line.
 
     Raises:
-        WeightsError: if it is of other channels, classes, standardisation, records or sizes.
+        WeightsError: if it saw other records, or is of other sizes.
     """
-    there, data = weights.description, problem.train
-    expected = {
-        "channels": (there.leads, data.leads),
-        "classes": (there.classes, data.classes),
-        "samples": (there.input_length, data.length),
-        "standardisation": (there.normalization, problem.normalization),
-        "records with all channels": (there.data.get(RICH_RECORDS, ALL), mark_of(rows, data)),
-    }
+    there = weights.description
+    expected = {"records with all channels": (there.data.get(RICH_RECORDS, ALL), mark_of(rows, problem.train))}
     expected |= {f"{name} of": (value, getattr(size, name)) for name, value in there.data["size"].items()}
-    for name, (received, needed) in expected.items():
-        if received != needed:
-            raise WeightsError(
-                f"{weights.path}: teacher and student see the same records alike. Received: {name} {received}, not "
-                f"{needed}; give a teacher of these data, split and sizes, or train one"
-            )
+    _check_equal(weights.path, expected)
     network = build_teacher(there, 0)
     assign_weights(network, weights)
     log(f"teacher: {weights.path}, {network.count_params():,} parameters")
     return Teacher(network, there)
+
+
+def _check_equal(path, expected):
+    """Check pairs (received, needed) by name.
+
+    Raises:
+        WeightsError: if one differs.
+    """
+    for name, (received, needed) in expected.items():
+        if received != needed:
+            raise WeightsError(
+                f"{path}: teacher and student see the same records alike. Received: {name} {received}, not {needed}; "
+                "give a teacher of these data, split and sizes, or train one"
+            )
 
 
 def mark_of(rows, data):

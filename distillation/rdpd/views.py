@@ -22,7 +22,7 @@ def poor_columns(leads, names):
         list of indices, in the order of `leads`.
 
     Raises:
-        OptionError: if a name is none of the channels, or they are all of them.
+        OptionError: if a name is none of the channels or stands there twice, or they are all of them.
 
     Example:
         >>> poor_columns(("HR", "pH", "mask->HR", "mask->pH"), "HR")
@@ -37,6 +37,8 @@ def poor_columns(leads, names):
             f"a poor view has channels of the rich data, {shorten(dict.fromkeys(variables), 12)}. Received: "
             f"{', '.join(unknown) or 'none'}; name some of them"
         )
+    if len(set(names)) < len(names):
+        raise OptionError(f"a poor view names each channel once. Received: {', '.join(names)}; leave doubles out")
     columns = [index for index, lead in enumerate(leads) if lead in names or variables[index] in names]
     if len(columns) == len(leads):
         raise OptionError(f"a poor view lacks channels of the rich data. Received: all {len(leads)}; leave some out")

@@ -147,8 +147,9 @@ def open_job(folder, command, options, resume, free=FREE_ON_RESUME):
 
 
 def _check_options(folder, there, command, options, free):
-    earlier = {"command": there["command"]} | there["options"]
-    asked = {"command": command} | json.loads(json.dumps(options))
+    if there["command"] != command:
+        raise JobError(f"{folder}: holds a job of {there['command']}, not of {command}; choose another --job-dir")
+    earlier, asked = there["options"], json.loads(json.dumps(options))
     different = [
         f"{key} {' (now '.join(_shown(earlier.get(key), asked.get(key)))})"
         for key in sorted(earlier.keys() | asked.keys())
@@ -163,7 +164,7 @@ def _check_options(folder, there, command, options, free):
 
 def _shown(one, other):
     """Return two different values as a message shows them; of long ones what is around the first difference."""
-    texts = str(one), str(other)
+    texts = tuple("the default" if value is None else str(value) for value in (one, other))
     if max(map(len, texts)) <= _LONGEST_SHOWN:
         return texts
     first = next((i for i, (a, b) in enumerate(zip(*texts)) if a != b), min(map(len, texts)))

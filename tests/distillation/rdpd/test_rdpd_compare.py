@@ -43,7 +43,7 @@ def report_of(job):
     return json.loads((job / "comparison.json").read_text())
 
 
-def test_its_runs_are_those_of_the_trainer(finished, tmp_path):
+def test_its_runs_are_those_of_the_trainer(finished, tmp_path, capsys):
     assert trainer.main(["--job-dir", str(tmp_path / "job"), *SMALL, "--seed", "2", "--noise", "1"]) == 0
     of_comparison = finished / "students" / "II" / "rdpd-noise1-T5-T5-rich1" / "seed_2"
     for name in ("history.csv", "student_test_predictions.csv"):
@@ -51,6 +51,8 @@ def test_its_runs_are_those_of_the_trainer(finished, tmp_path):
     teachers = [finished / "teachers" / "T5-rich1" / "seed_2", tmp_path / "job"]
     histories = [pd.read_csv(folder / "teacher" / "history.csv") for folder in teachers]
     pd.testing.assert_frame_equal(*histories, check_exact=True)
+    assert run(tmp_path / "job", "--seeds", "2") == 2
+    assert "job of distillation.rdpd.trainer, not of distillation.rdpd.compare" in capsys.readouterr().err
 
 
 def test_the_table_has_what_the_runs_scored(finished):
@@ -94,6 +96,8 @@ def test_files_of_the_report(finished):
     assert {"comparison.md", "comparison.json", "differences.png", "sweep_noise_II.png", "case_II_1.png"} <= files
     page = (finished / "comparison.md").read_text()
     assert "| II | rdpd, noise 1 | kd |" in page and "![sweep_noise_II.png]" in page and "## Complexity" in page
+    assert "not evidence" in page and "seeds 1, 2; epochs 2, patience 50, batch size 16" in page
+    assert "mean and standard deviation over seeds" in page and "may be wider than scores can differ" in page
     assert set(report_of(finished)["complexity"]) == {"teacher", "student, II"}
 
 

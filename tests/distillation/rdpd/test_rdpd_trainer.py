@@ -1,5 +1,6 @@
 """The command from the embedded recordings to scores: files, exact resume, another job's teacher, one-line errors."""
 
+import dataclasses
 import json
 import shutil
 
@@ -13,8 +14,9 @@ from distillation.problem import load_problem
 from distillation.rdpd import run as run_module
 from distillation.rdpd import teacher as teacher_module
 from distillation.rdpd import trainer
+from distillation.rdpd.teacher import check_teacher, read_teacher
 from distillation.rdpd.training import answers_by
-from transplant.errors import TrainingError
+from transplant.errors import TrainingError, WeightsError
 from transplant.evaluation.predictions import read_predictions
 from transplant.training.weights import read_weights
 
@@ -162,6 +164,16 @@ def test_a_student_has_its_widths_from_the_teacher_that_is_given(finished, tmp_p
     size = read_weights(job / "best_weights.npz").description.data["size"]
     # A third of 4 filters and 3 units, 2 at least; what is given once is given for both.
     assert size == {"segment": 250, "filters": 2, "kernel": 8, "stride": 8, "hidden": 2, "convolutions": 1}
+
+
+def test_a_teacher_of_other_channels_is_told_so_whatever_its_segments_are(finished):
+    weights = read_teacher(finished)
+    problem = load_problem(trainer.build_parser().parse_args(["--dataset", "synthetic-leads"]), print)
+    check_teacher(weights, problem)
+    for changes in ({"leads": ("HR", "MAP")}, {"classes": ("dead", "alive")}, {"input_length": 48}):
+        other = dataclasses.replace(weights, description=dataclasses.replace(weights.description, **changes))
+        with pytest.raises(WeightsError, match="teacher and student see the same records alike"):
+            check_teacher(other, problem)
 
 
 def test_a_teacher_of_other_records_is_refused(finished, tmp_path, capsys):

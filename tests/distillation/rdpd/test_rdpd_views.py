@@ -29,7 +29,10 @@ def test_a_name_stands_for_its_channel_and_what_belongs_to_it(leads, names, expe
     assert poor_columns(leads, names) == expected
 
 
-@pytest.mark.parametrize(("names", "message"), [("aVR", "Received: aVR"), (" ,", "Received: none"), ("II,V1", "all 2")])
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [("aVR", "Received: aVR"), (" ,", "Received: none"), ("II,V1", "all 2"), ("II,II", "Received: II, II")],
+)
 def test_a_poor_view_is_a_part_of_the_rich_one(names, message):
     with pytest.raises(OptionError, match=message):
         poor_columns(("II", "V1"), names)
