@@ -8,7 +8,7 @@ from transplant.evaluation.evaluate import evaluate_predictions
 from transplant.evaluation.plots import plot_confusion
 from transplant.evaluation.predictions import write_predictions
 from transplant.evaluation.ranking_plots import plot_ranking
-from transplant.evaluation.report import results_table, write_metrics
+from transplant.evaluation.report import SYNTHETIC_NOTE, results_table, write_metrics
 from transplant.training.validation import predict_probabilities
 
 # Peak of the hum that is added, in standard deviations of the training records.
@@ -55,7 +55,7 @@ def write_results(predict, data, job, state, monitor, log=print, kept="best_mode
     )
     log(results_table(rows))
     if data.train.dataset == "synthetic":
-        log("synthetic recordings: these numbers are not evidence of anything clinical")
+        log(SYNTHETIC_NOTE)
     written = [f"{split}_predictions.csv" for split in metrics] + ["metrics.json", "history.csv", kept]
     log(f"wrote to {job}: {', '.join(written)} and plots")
     return metrics

@@ -122,9 +122,9 @@ def _perform(args, conditions, problem_of, folder_of, log):
                     folder = folder_of(condition.teacher, seed)
                     teachers[condition.teacher] = _teach(options, design, problem, condition.teacher, folder, log)
                 outputs = teachers[condition.teacher]
-            _imitate(options, design, problem, condition, outputs, folder_of(condition, seed))
-            run = f"seed {seed}, {condition.view}, {names[condition]}"
-            _tell(folder_of(condition, seed), "student", run, log)
+            folder = folder_of(condition, seed)
+            _imitate(options, design, problem, condition, outputs, folder)
+            _tell(folder, "student", f"seed {seed}, {condition.view}, {names[condition]}", log)
             progress.step(f"seed {seed}, {condition.view}, {condition.method}")
 
 

@@ -5,7 +5,7 @@ from distillation.rdpd.comparison_statistics import FixedSplitDifferences, Outco
 from distillation.rdpd.comparison_tables import difference_lines, page, score_lines
 from distillation.rdpd.complexity import complexity_row, complexity_table
 from distillation.rdpd.conditions import name_conditions
-from distillation.rdpd.results import SYNTHETIC_NOTE, absent_classes
+from distillation.rdpd.results import absent_classes, evidence_note
 from distillation.rdpd.teacher import FOLDER as TEACHER_FOLDER
 from distillation.rdpd.teacher import build_teacher
 from transplant.atomic import atomic_path
@@ -64,7 +64,7 @@ def write_report(args, conditions, folder_of, problem_of, designs, job, log=prin
     data = problems[0].train
     report = {
         "data": data.summary,
-        "evidence": SYNTHETIC_NOTE if data.dataset.startswith("synthetic") else None,
+        "evidence": evidence_note(data),
         "training": {name: getattr(args, name) for name in TRAINING},
         "seeds": args.seeds,
         "intervals": differences.note + (FEW_SEEDS_NOTE if 1 < len(args.seeds) < FEW_SEEDS else ""),

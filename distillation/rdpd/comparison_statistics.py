@@ -111,9 +111,7 @@ class FixedSplitDifferences:
     def _draw(self, key, outcome):
         if key not in self._drawn:
             networks = [answers.probabilities for answers in outcome.answers]
-            self._drawn[key] = draw_scores(
-                self._truth, networks, self._groups, f1_classes=np.unique(self._truth)
-            )
+            self._drawn[key] = draw_scores(self._truth, networks, self._groups, f1_classes=np.unique(self._truth))
         return self._drawn[key]
 
 

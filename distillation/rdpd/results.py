@@ -12,11 +12,10 @@ from distillation.rdpd.scores import NAMES, rdpd_scores
 from transplant.atomic import atomic_path
 from transplant.errors import JobError
 from transplant.evaluation.predictions import read_predictions, write_predictions
-from transplant.evaluation.report import fixed_width, number, write_metrics
+from transplant.evaluation.report import SYNTHETIC_NOTE, fixed_width, number, write_metrics
 
 PARTS = ("validation", "test")
 METRICS = "metrics.json"
-SYNTHETIC_NOTE = "synthetic recordings: these numbers are not evidence of anything clinical"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +31,11 @@ class Answers:
     probabilities: np.ndarray
     attention: np.ndarray
     record_ids: list
+
+
+def evidence_note(data):
+    """Return the line that says of a synthetic `LabelledSet` what its scores are worth, or None of a real one."""
+    return SYNTHETIC_NOTE if data.dataset.startswith("synthetic") else None
 
 
 def absent_classes(problem):

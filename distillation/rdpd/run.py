@@ -9,7 +9,7 @@ from distillation.rdpd.imitation import HAS_TEACHER, LABELS, TEACHER_ATTENTION, 
 from distillation.rdpd.methods import METHODS, needs_teacher
 from distillation.rdpd.noise import add_noise
 from distillation.rdpd.pretrained_backbone import PretrainedBackbone
-from distillation.rdpd.results import PARTS, SYNTHETIC_NOTE, absent_classes, results_table, write_results
+from distillation.rdpd.results import PARTS, absent_classes, evidence_note, results_table, write_results
 from distillation.rdpd.settings import design_of
 from distillation.rdpd.teacher import (
     RICH_RECORDS,
@@ -26,7 +26,6 @@ from distillation.rdpd.views import poor_view, rich_rows, value_columns
 from transplant.modules.segment_rnn import build_segment_rnn
 from transplant.training.description import ModelDescription
 from transplant.training.runtime import seed_everything
-from transplant.training.weights import checksum_of
 
 STUDENT_TASK = "rdpd student"
 
@@ -64,8 +63,8 @@ def imitate(args, job, log=print):
     answers = {name: answers_of(name, network, args, problem, design) for name, network in networks.items()}
     found = write_results(job, answers, problem, {"method": args.method, "poor_leads": args.poor_leads})
     log(results_table(found))
-    if problem.train.dataset.startswith("synthetic"):
-        log(SYNTHETIC_NOTE)
+    if note := evidence_note(problem.train):
+        log(note)
     log(f"wrote student.keras, metrics.json, predictions and figures to {job}")
     if "teacher" in networks:
         log("does the teacher help? the same command with --method direct, or distillation.rdpd.compare, says")
@@ -106,7 +105,7 @@ def imitated_outputs(problem, design, rows, teacher, job):
         teacher: `Teacher`.
     """
     data = problem.train
-    stamp = f"{data.fingerprint()} {checksum_of({'rows': rows})}"
+    stamp = f"{data.fingerprint()} {mark_of(rows, data)}"
     parts = teacher_outputs(teacher, problem.inputs("train")[rows], stamp, job, design.training.batch_size)
     targets = dict(zip((TEACHER_LOGITS, TEACHER_ATTENTION), parts))
     if len(rows) == len(data):

@@ -22,12 +22,12 @@ class TrainingSettings:
         shows_progress: whether its steps move a progress line.
     """
 
-    epochs: int = 200
-    patience: int = 50
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    monitor: str = "auc"
-    seed: int = 2024
+    epochs: int
+    patience: int
+    batch_size: int
+    learning_rate: float
+    monitor: str
+    seed: int
     shows_progress: bool = True
 
 

@@ -22,10 +22,7 @@ def mean_scores(truth, networks, f1_classes=None):
     """
     n_classes = networks[0].shape[1]
     counts = [confusion_matrix(truth, found.argmax(axis=1), n_classes) for found in networks]
-    found = {
-        "accuracy": [(found.argmax(axis=1) == truth).mean() for found in networks],
-        "macro_f1": _macro_f1(np.stack(counts), f1_classes),
-    }
+    found = _counted_scores(np.stack(counts), f1_classes)
     found |= {name: [score(truth, of_network) for of_network in networks] for name, score in RANKING_SCORES.items()}
     return {name: np.array(values, np.float64) for name, values in found.items()}
 
@@ -170,10 +167,13 @@ def welch_margin(parts, level=0.95):
     return float(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(total))
 
 
-def _macro_f1(counts, classes):
-    """Return the mean F1 of confusion matrices (n, classes, classes) over all classes, or these."""
+def _counted_scores(counts, f1_classes):
+    """Return dict name -> (n,) of the scores that are made of confusion matrices (n, classes, classes)."""
     f1 = f1_from_confusion(counts)
-    return (f1 if classes is None else f1[:, classes]).mean(axis=1)
+    return {
+        "accuracy": np.trace(counts, axis1=1, axis2=2) / counts.sum(axis=(1, 2)),
+        "macro_f1": (f1 if f1_classes is None else f1[:, f1_classes]).mean(axis=1),
+    }
 
 
 def _draw_counted(truth, networks, unit, draws, seed, f1_classes):
@@ -186,6 +186,6 @@ def _draw_counted(truth, networks, unit, draws, seed, f1_classes):
         weights = weights.astype(np.float32)
         for network, table in enumerate(cells):
             counts = (weights @ table).reshape(-1, n_classes, n_classes)
-            drawn["accuracy"][network, part] = np.trace(counts, axis1=1, axis2=2) / counts.sum(axis=(1, 2))
-            drawn["macro_f1"][network, part] = _macro_f1(counts, f1_classes)
+            for name, scores in _counted_scores(counts, f1_classes).items():
+                drawn[name][network, part] = scores
     return drawn

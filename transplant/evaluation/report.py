@@ -9,6 +9,8 @@ from transplant.atomic import write_json
 RANKING_TITLES = {"roc_auc": "AUROC", "pr_auc": "AUPRC", "min_precision_recall": "min(+P, Se)"}
 """What heads the columns of a set of two classes, by the metric's name."""
 
+SYNTHETIC_NOTE = "synthetic recordings: these numbers are not evidence of anything clinical"
+
 
 def results_table(rows):
     """Lay out the scores of several models as a fixed-width table.
