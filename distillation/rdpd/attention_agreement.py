@@ -5,6 +5,8 @@ from scipy.special import rel_entr
 
 from transplant.errors import DataError
 
+_LEAST = float(np.finfo(np.float32).tiny)  # what is below it in a softmax of float32 is as good as 0
+
 
 def attention_agreement(teacher, student):
     """Return how far a student's attention is from its teacher's, over the same records.
@@ -14,8 +16,8 @@ def attention_agreement(teacher, student):
         student: attention A_p (records, segments).
 
     Returns:
-        dict: "kl", the mean of KL(A_p, A_r) in nats, infinite where a student attends to what its teacher gives
-        exactly 0; "total_variation", the mean of half the sum of |A_p - A_r|, 0 to 1; "same_peak", the share of
+        dict: "kl", the mean of KL(A_p, A_r) in nats, finite because a teacher's 0 counts as the least normal number
+        of float32; "total_variation", the mean of half the sum of |A_p - A_r|, 0 to 1; "same_peak", the share of
         records whose most attended segment (of equal ones the first) is the same.
 
     Raises:
@@ -35,7 +37,7 @@ def attention_agreement(teacher, student):
             f"{teacher.shape} and {student.shape}"
         )
     return {
-        "kl": float(rel_entr(student, teacher).sum(axis=1).mean()),
+        "kl": float(rel_entr(student, np.maximum(teacher, _LEAST)).sum(axis=1).mean()),
         "total_variation": float(np.abs(student - teacher).sum(axis=1).mean() / 2),
         "same_peak": float((student.argmax(axis=1) == teacher.argmax(axis=1)).mean()),
     }

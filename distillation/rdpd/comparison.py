@@ -142,7 +142,8 @@ def _teach(options, design, problem, condition, folder, log):
     if not (folder / METRICS).is_file():
         answers = answers_of("teacher", teacher.network, options, problem, design)
         write_results(folder, {"teacher": answers}, problem, {"seed": options.seed})
-    _tell(folder, "teacher", f"seed {options.seed}, all channels", log)
+    seen = f"T = {condition.temperature:g}, rich {condition.rich_share:.0%}"
+    _tell(folder, "teacher", f"seed {options.seed}, all channels, {seen}", log)
     return imitated_outputs(problem, design, rows, teacher, folder)
 
 

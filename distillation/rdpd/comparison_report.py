@@ -4,7 +4,7 @@ from distillation.rdpd.comparison_figures import draw_cases, plot_differences, p
 from distillation.rdpd.comparison_statistics import FixedSplitDifferences, Outcome, SplitDifferences
 from distillation.rdpd.comparison_tables import difference_lines, page, score_lines
 from distillation.rdpd.complexity import complexity_row, complexity_table
-from distillation.rdpd.conditions import name_conditions
+from distillation.rdpd.conditions import AXES, name_conditions
 from distillation.rdpd.results import absent_classes, evidence_note
 from distillation.rdpd.teacher import FOLDER as TEACHER_FOLDER
 from distillation.rdpd.teacher import build_teacher
@@ -66,6 +66,7 @@ def write_report(args, conditions, folder_of, problem_of, designs, job, log=prin
         "data": data.summary,
         "evidence": evidence_note(data),
         "training": {name: getattr(args, name) for name in TRAINING},
+        "axes": {axis: _values_on(axis, conditions) for axis in AXES},
         "seeds": args.seeds,
         "intervals": differences.note + (FEW_SEEDS_NOTE if 1 < len(args.seeds) < FEW_SEEDS else ""),
         "absent": [
@@ -108,6 +109,12 @@ def read_outcomes(conditions, seeds, folder_of):
         {condition: read(condition, "teacher") for condition in teachers},
         {condition: read(condition, "student") for condition in conditions},
     )
+
+
+def _values_on(axis, conditions):
+    """Return what the conditions have on one of `AXES`, in order, each once; nothing where none has a teacher."""
+    values = dict.fromkeys(condition.value_on(axis) for condition in conditions)
+    return [value for value in values if value is not None]
 
 
 def _teacher_row(condition, outcome, follows):

@@ -2,10 +2,12 @@
 
 from distillation.rdpd.comparison_statistics import COMPARED
 from distillation.rdpd.complexity import complexity_table
+from distillation.rdpd.conditions import AXES
 from distillation.rdpd.scores import NAMES
 from transplant.evaluation.run_table import SPREAD_NOTE, markdown_table
 
-AGREEMENT = {"kl": "attention KL", "same_peak": "same peak"}
+AGREEMENT = {"kl": ("attention KL", ".3g"), "same_peak": ("same peak", ".3f")}
+"""What is told of attention -> what heads its column, and how its numbers are shown."""
 AGREEMENT_NOTE = (
     "attention KL: mean KL(student, teacher) over the test records, nats; same peak: share of records whose most "
     "attended segment is the teacher's; of a method without a teacher, the first teacher of the table"
@@ -27,10 +29,11 @@ def score_lines(report, plus_minus):
         report: dict of comparison.json.
         plus_minus: text between mean and spread.
     """
-    lines = [["poor view", "method", *NAMES.values(), *AGREEMENT.values(), "runs"]]
+    lines = [["poor view", "method", *NAMES.values(), *(title for title, _ in AGREEMENT.values()), "runs"]]
     for row in report["rows"]:
         cells = [_cell(row["scores"][name], plus_minus) for name in NAMES]
-        cells += [_cell((row["agreement"] or {}).get(name), plus_minus) for name in AGREEMENT]
+        agreement = row["agreement"] or {}
+        cells += [_cell(agreement.get(name), plus_minus, shown) for name, (_, shown) in AGREEMENT.items()]
         lines.append([row["view"], row["name"], *cells, str(row["runs"])])
     return lines
 
@@ -53,7 +56,10 @@ def page(report, figures):
         figures: names of the figures' files.
     """
     training = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in report["training"].items() if value)
-    settings = f"seeds {', '.join(map(str, report['seeds']))}; {training}; all options are in config.json"
+    of_rows = {AXES[axis]: ", ".join(f"{value:g}" for value in values) for axis, values in report["axes"].items()}
+    students = "; ".join(f"{title} {values}" for title, values in of_rows.items() if values)
+    seeds = ", ".join(map(str, report["seeds"]))
+    settings = f"seeds {seeds}; {training}; of students: {students}; all options are in config.json"
     notes = [report["evidence"], settings, *report["absent"]]
     parts = ["# RDPD: methods compared", report["data"], *filter(None, notes)]
     parts += [markdown_table(score_lines(report, " ± ")), f"{SPREAD_NOTE.replace('+-', '±')}; {AGREEMENT_NOTE}."]
@@ -70,10 +76,10 @@ def _caption(figure):
     return next(text for prefix, text in CAPTIONS.items() if figure.startswith(prefix))
 
 
-def _cell(value, plus_minus):
+def _cell(value, plus_minus, shown=".3f"):
     if value is None:
         return "-"
-    return f"{value['mean']:.3f}" + ("" if value["std"] is None else f"{plus_minus}{value['std']:.3f}")
+    return f"{value['mean']:{shown}}" + ("" if value["std"] is None else f"{plus_minus}{value['std']:{shown}}")
 
 
 def _difference_cell(value):

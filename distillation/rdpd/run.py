@@ -52,7 +52,9 @@ def imitate(args, job, log=print):
         log(line)
     networks, outputs = {}, {}
     if needs_teacher(args.method):
-        rows = rich_rows(problem.train, args.split, args.rich_share, args.seed)
+        # Which records a teacher saw is a matter of its seed, not of its student's.
+        seed = trained.description.seed if trained else args.seed
+        rows = rich_rows(problem.train, args.split, args.rich_share, seed)
         if trained:
             teacher = load_teacher(trained, problem, rows, design.rich_size, log)
         else:
@@ -67,8 +69,22 @@ def imitate(args, job, log=print):
         log(note)
     log(f"wrote student.keras, metrics.json, predictions and figures to {job}")
     if "teacher" in networks:
-        log("does the teacher help? the same command with --method direct, or distillation.rdpd.compare, says")
+        log(f"does the teacher help? {_without_teacher(args, design)} says, or distillation.rdpd.compare")
     return found
+
+
+def _without_teacher(args, design):
+    """Return in words which command trains the same student without a teacher."""
+    command = "the same command with --method direct, another --job-dir"
+    if args.teacher_backbone:
+        return f"{command} and no --teacher-backbone"
+    if not args.teacher:
+        return command
+    # Beside --teacher a student's sizes are of that teacher.
+    size = dataclasses.asdict(design.poor_size)
+    flags = [f"--student-{name} {size.pop(name)}" for name in ("filters", "hidden")]
+    flags += [f"--{name} {value}" for name, value in size.items()]
+    return f"{command}, no --teacher and {' '.join(flags)}"
 
 
 def make_teacher(args, problem, design, rows, job, log=print):

@@ -119,7 +119,7 @@ def check_teacher(weights, problem):
         problem: `Problem` of this run.
 
     Raises:
-        WeightsError: if it is of other channels, classes, samples or standardisation.
+        WeightsError: if it is of other channels, classes, samples, standardisation or training records.
     """
     there, data = weights.description, problem.train
     _check_equal(
@@ -128,8 +128,11 @@ def check_teacher(weights, problem):
             "channels": (there.leads, data.leads),
             "classes": (there.classes, data.classes),
             "samples": (there.input_length, data.length),
+            # Others may be among the test records here.
+            "training records": (there.data["fingerprint"], data.fingerprint()),
             "standardisation": (there.normalization, problem.normalization),
         },
+        "give a teacher of these data and this split, or train one",
     )
 
 
@@ -147,16 +150,17 @@ def load_teacher(weights, problem, rows, size, log=print):
         WeightsError: if it saw other records, or is of other sizes.
     """
     there = weights.description
-    expected = {"records with all channels": (there.data.get(RICH_RECORDS, ALL), mark_of(rows, problem.train))}
-    expected |= {f"{name} of": (value, getattr(size, name)) for name, value in there.data["size"].items()}
-    _check_equal(weights.path, expected)
+    seen = {"records with all channels": (there.data.get(RICH_RECORDS, "unknown"), mark_of(rows, problem.train))}
+    _check_equal(weights.path, seen, "give the --rich-share of its job, or train one")
+    sizes = {f"{name} of": (value, getattr(size, name)) for name, value in there.data["size"].items()}
+    _check_equal(weights.path, sizes, "leave the sizes out, or train one")
     network = build_teacher(there, 0)
     assign_weights(network, weights)
     log(f"teacher: {weights.path}, {network.count_params():,} parameters")
     return Teacher(network, there)
 
 
-def _check_equal(path, expected):
+def _check_equal(path, expected, remedy):
     """Check pairs (received, needed) by name.
 
     Raises:
@@ -166,7 +170,7 @@ def _check_equal(path, expected):
         if received != needed:
             raise WeightsError(
                 f"{path}: teacher and student see the same records alike. Received: {name} {received}, not {needed}; "
-                "give a teacher of these data, split and sizes, or train one"
+                f"{remedy}"
             )
 
 

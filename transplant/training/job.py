@@ -12,6 +12,7 @@ from transplant.training.description import collect_versions
 from transplant.training.folder_lock import folder_lock
 
 _LONGEST_SHOWN = 60  # characters of an option in a message
+_UNKNOWN = "not recorded"  # of an option that an earlier version does not have
 # Options that may differ when a job goes on: they do not change its numbers so far.
 FREE_ON_RESUME = frozenset({"data_parallelism", "epochs", "job_dir", "resume", "tensorboard", "verbose"})
 
@@ -151,7 +152,7 @@ def _check_options(folder, there, command, options, free):
         raise JobError(f"{folder}: holds a job of {there['command']}, not of {command}; choose another --job-dir")
     earlier, asked = there["options"], json.loads(json.dumps(options))
     different = [
-        f"{key} {' (now '.join(_shown(earlier.get(key), asked.get(key)))})"
+        f"{key} {' (now '.join(_shown(earlier.get(key, _UNKNOWN), asked.get(key, _UNKNOWN)))})"
         for key in sorted(earlier.keys() | asked.keys())
         if key not in free and earlier.get(key) != asked.get(key)
     ]
@@ -164,7 +165,7 @@ def _check_options(folder, there, command, options, free):
 
 def _shown(one, other):
     """Return two different values as a message shows them; of long ones what is around the first difference."""
-    texts = tuple("the default" if value is None else str(value) for value in (one, other))
+    texts = tuple("not given" if value is None else str(value) for value in (one, other))
     if max(map(len, texts)) <= _LONGEST_SHOWN:
         return texts
     first = next((i for i, (a, b) in enumerate(zip(*texts)) if a != b), min(map(len, texts)))

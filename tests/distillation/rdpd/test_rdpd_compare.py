@@ -97,6 +97,7 @@ def test_files_of_the_report(finished):
     page = (finished / "comparison.md").read_text()
     assert "| II | rdpd, noise 1 | kd |" in page and "![sweep_noise_II.png]" in page and "## Complexity" in page
     assert "not evidence" in page and "seeds 1, 2; epochs 2, patience 50, batch size 16" in page
+    assert "of students: temperature T 5; share of rich records 1; noise amplitude 0, 1;" in page
     assert "mean and standard deviation over seeds" in page and "may be wider than scores can differ" in page
     assert set(report_of(finished)["complexity"]) == {"teacher", "student, II"}
 

@@ -155,22 +155,27 @@ def test_what_cannot_be_is_one_line(options, message, tmp_path, capsys):
 
 def test_a_teacher_of_other_segments_is_refused(finished, tmp_path, capsys):
     assert run(tmp_path / "job", "--teacher", str(finished), "--segment", "500") == 2
-    assert "segment of 250, not 500" in capsys.readouterr().err
+    assert "segment of 250, not 500; leave the sizes out" in capsys.readouterr().err
 
 
-def test_a_student_has_its_widths_from_the_teacher_that_is_given(finished, tmp_path):
+def test_a_student_has_its_widths_from_the_teacher_that_is_given(finished, tmp_path, capsys):
     job = tmp_path / "job"
     assert trainer.main(["--job-dir", str(job), "--epochs", "1", "--teacher", str(finished)]) == 0
     size = read_weights(job / "best_weights.npz").description.data["size"]
     # A third of 4 filters and 3 units, 2 at least; what is given once is given for both.
     assert size == {"segment": 250, "filters": 2, "kernel": 8, "stride": 8, "hidden": 2, "convolutions": 1}
+    # The student without a teacher that it is to be compared with is of the same size.
+    flags = capsys.readouterr().out.partition("no --teacher and ")[2].partition(" says")[0].split()
+    assert trainer.main(["--job-dir", str(tmp_path / "direct"), "--epochs", "1", "--method", "direct", *flags]) == 0
+    assert read_weights(tmp_path / "direct" / "best_weights.npz").description.data["size"] == size
 
 
 def test_a_teacher_of_other_channels_is_told_so_whatever_its_segments_are(finished):
     weights = read_teacher(finished)
     problem = load_problem(trainer.build_parser().parse_args(["--dataset", "synthetic-leads"]), print)
     check_teacher(weights, problem)
-    for changes in ({"leads": ("HR", "MAP")}, {"classes": ("dead", "alive")}, {"input_length": 48}):
+    data = weights.description.data | {"fingerprint": "of another division"}
+    for changes in ({"leads": ("HR", "MAP")}, {"classes": ("dead", "alive")}, {"input_length": 48}, {"data": data}):
         other = dataclasses.replace(weights, description=dataclasses.replace(weights.description, **changes))
         with pytest.raises(WeightsError, match="teacher and student see the same records alike"):
             check_teacher(other, problem)
@@ -179,6 +184,19 @@ def test_a_teacher_of_other_channels_is_told_so_whatever_its_segments_are(finish
 def test_a_teacher_of_other_records_is_refused(finished, tmp_path, capsys):
     assert run(tmp_path / "job", "--teacher", str(finished), "--rich-share", "0.5") == 2
     assert "Received: records with all channels all, not" in capsys.readouterr().err
+
+
+def test_a_teacher_of_another_division_may_have_seen_the_test(finished, tmp_path, capsys):
+    assert run(tmp_path / "job", "--teacher", str(finished), "--split-seed", "2") == 2
+    assert "Received: training records" in capsys.readouterr().err
+
+
+def test_students_of_several_seeds_have_one_teacher_of_some_records(tmp_path, capsys):
+    assert run(tmp_path / "one", "--rich-share", "0.5", "--seed", "1") == 0
+    teacher = ["--teacher", str(tmp_path / "one")]
+    assert run(tmp_path / "two", *teacher, "--rich-share", "0.5", "--seed", "2") == 0
+    assert run(tmp_path / "three", *teacher, "--rich-share", "0.6") == 2
+    assert "give the --rich-share of its job" in capsys.readouterr().err
 
 
 def test_a_student_is_no_teacher(finished, tmp_path, capsys):
