@@ -31,6 +31,22 @@ def add_data_flags(parser):
 
 def data_options(args):
     """Return dict option -> value of those among parsed options that `add_data_flags` made."""
-    parser = argparse.ArgumentParser(add_help=False)
+    return {name: getattr(args, name) for name in vars(_data_parser().parse_args([]))}
+
+
+def given_data_options(argv=None):
+    """Return dict option -> value of those of `add_data_flags` that a command line gives, their defaults too.
+
+    Args:
+        argv: list of text, which the command's own parser has let pass. Defaults to None: the process's.
+    """
+    parser, not_given = _data_parser(), object()
+    options = argparse.Namespace(**dict.fromkeys(vars(parser.parse_args([])), not_given))
+    parsed, _ = parser.parse_known_args(argv, options)
+    return {name: value for name, value in vars(parsed).items() if value is not not_given}
+
+
+def _data_parser():
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_data_flags(parser)
-    return {name: getattr(args, name) for name in vars(parser.parse_args([]))}
+    return parser

@@ -1,26 +1,25 @@
 """Real data that knowledge is distilled from: training, validation and test part, standardised."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 
 from transplant.datasets.labelled_set import LabelledSet
 from transplant.datasets.registry import get_dataset
-from transplant.errors import DataError, OptionError
+from transplant.errors import OptionError
 from transplant.signals.normalization import Normalization
 from transplant.training.dataset_options import read_dataset
+from transplant.training.parts import check_parts
 from transplant.training.split_options import (
     GROUP,
     PUBLISHED,
-    RANDOM,
     TEST_SHARE,
     check_leakage_of,
     hold_out,
     units_of,
     warn_of_random,
 )
-from transplant.training.splits import check_disjoint, stratified_split
+from transplant.training.splits import stratified_split
 from transplant.training.standardisation import choose_normalization
 
 
@@ -73,15 +72,7 @@ def load_problem(args, log=print, normalization=None):
         train, validation = train.select(kept), train.select(taken)
     parts = {"training": train, "validation": validation, "test": test}
     warn_of_random(args.split, parts, log)
-    for other in ("validation", "test"):
-        if parts[other].input_shape != train.input_shape or parts[other].classes != train.classes:
-            raise DataError(
-                f"the parts of a set are of one kind. Received: {train.input_shape} and {parts[other].input_shape} "
-                f"({other}); prepare them together"
-            )
-    if args.split != RANDOM:
-        for first, second in itertools.combinations(parts, 2):
-            check_disjoint(parts[first].group_ids, parts[second].group_ids, (first, second))
+    check_parts(parts, args.split)
     log(train.summary)
     for note in train.notes:
         log(note)

@@ -1,7 +1,6 @@
 """What a fine-tuning run trains, validates and tests on."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 
@@ -13,16 +12,16 @@ from transplant.modules.registry import check_fit
 from transplant.training.balance import balanced_subset
 from transplant.training.dataset_options import dataset_values, read_dataset, settle_dataset_options
 from transplant.training.fold_option import LEFT_OUT
+from transplant.training.parts import check_parts
 from transplant.training.split_options import (
     PUBLISHED,
-    RANDOM,
     TEST_SHARE,
     check_leakage_of,
     hold_out,
     units_of,
     warn_of_random,
 )
-from transplant.training.splits import check_disjoint, make_folds, stratified_split, stratified_subset
+from transplant.training.splits import make_folds, stratified_split, stratified_subset
 
 SYNTHETIC_RECORDS = 200
 SYNTHETIC_TEST_SHARE = 0.25
@@ -76,7 +75,7 @@ def load_data(args, log=print):
         train = whole.select(rest)
     parts = {"training": train, "validation": validation, "test": test}
     parts = {name: part for name, part in parts.items() if part is not None}
-    _check_fit(parts, args.split)
+    check_parts(parts, args.split)
     warn_of_random(args.split, parts, log)
     leakage = check_leakage_of(parts, log) if args.check_leakage else None
     if args.subset < 1:
@@ -249,23 +248,6 @@ def synthetic_set(seed, n_records=SYNTHETIC_RECORDS, **preparation):
     return prepare_records(
         spec.open(n_records, seed), spec.classes, dataset="synthetic", label_version="synthetic", **preparation
     )
-
-
-def _check_fit(parts, split):
-    """Refuse sets of another kind than the training set, and shared patients unless the split is random."""
-    train = parts["training"]
-    for other in parts.values():
-        kind = ("classes", "leads", "indicators", "sampling_rate_hz", "input_shape", "unit", "label_version")
-        for what in (*kind, "is_standardised"):
-            if getattr(other, what) != getattr(train, what):
-                raise DataError(
-                    f"the sets of a run have the same {what}. Received: {getattr(train, what)} for training and "
-                    f"{getattr(other, what)} in {other.dataset}; prepare them together"
-                )
-    for first, second in itertools.combinations(parts, 2):
-        if split != RANDOM:
-            check_disjoint(parts[first].group_ids, parts[second].group_ids, (first, second))
-        check_disjoint(parts[first].record_ids, parts[second].record_ids, (first, second), "record")
 
 
 def check_classes(data):

@@ -62,6 +62,7 @@ class Comparison:
     Attributes:
         distilled, problem: as given.
         recipe: `TrainingRecipe` of networks on a small set.
+        notes: what a reader of the scores must know, a line each.
     """
 
     def __init__(self, distilled, problem, n_networks, seed, epochs=None, augment=None, log=print):
@@ -77,8 +78,13 @@ class Comparison:
         self._validation = choosing_examples(problem.inputs("validation"), problem.validation.y, seed)
         self._per_class = len(distilled) // len(distilled.classes)
         fewest = min(len(self._real.rows_of(label)) for label in range(self._real.n_classes))
+        self.notes = []
         if self._per_class > fewest:
-            log(f"the rarest class has {fewest} real examples: random sets have as many of each, not {self._per_class}")
+            self.notes.append(
+                f"the rarest class has {fewest} real examples: random sets have as many of each, not "
+                f"{self._per_class}, and are smaller than the distilled one"
+            )
+            log(self.notes[0])
             self._per_class = fewest
 
     def network_rows(self, arch, width=None, with_whole=True):

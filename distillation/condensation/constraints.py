@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from transplant.datasets.icu_tensor import CATEGORY_INFIX, MASK_PREFIX
+from transplant.errors import DataError, OptionError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,15 +38,22 @@ class Constraint:
             keeps_range: whether other values stay within what the real ones have: of images and signals each
                 channel's smallest and largest, of tables each column's.
             clamp: (low, high) that standardised values are clipped to. Defaults to None.
+
+        Raises:
+            DataError: if an indicator column has other values than 0 to 1.
+            OptionError: if no value of a column lies within `clamp`.
         """
         axes = tuple(range(x.ndim - 1))
+        least, most = x.min(axis=axes), x.max(axis=axes)
         low = np.full(x.shape[-1], -np.inf, np.float32)
         high = -low
         if keeps_range:
-            low, high = x.min(axis=axes), x.max(axis=axes)
-        if clamp:
-            low, high = (np.clip(bound, *np.float32(clamp)) for bound in (low, high))
+            low, high = least.copy(), most.copy()
         indicators = set(data.indicators)
+        _check_indicators(data, least, most, indicators)
+        if clamp:
+            _check_clamp(data, least, most, indicators, clamp)
+            low, high = (np.clip(bound, *np.float32(clamp)) for bound in (low, high))
         groups = {}
         for column, name in enumerate(data.leads):
             if name not in indicators:
@@ -62,6 +70,10 @@ class Constraint:
     def __bool__(self):
         return bool(np.isfinite(self.low).any() or np.isfinite(self.high).any() or self.groups)
 
+    def share_outside(self, x):
+        """Return which share of some values lies below or above the bounds."""
+        return float(np.mean((x < self.low) | (x > self.high)))
+
     def apply(self, variable):
         """Project a `tf.Variable` (examples, ..., columns) in place."""
         if not self:
@@ -74,6 +86,23 @@ class Constraint:
             is_here[index], place[index] = True, range(len(index))
             x = tf.where(is_here, tf.gather(on_simplex, place, axis=-1), x)
         variable.assign(x)
+
+
+def _check_indicators(data, least, most, indicators):
+    for name, low, high in zip(data.leads, least, most):
+        if name in indicators and not 0 <= low <= high <= 1:
+            raise DataError(
+                f"{data.dataset}: an indicator column has values from 0 to 1. Received: {low:g} to {high:g} in {name}"
+            )
+
+
+def _check_clamp(data, least, most, indicators, clamp):
+    for name, low, high in zip(data.leads, least, most):
+        if name not in indicators and low < high and min(high, clamp[1]) <= max(low, clamp[0]):
+            raise OptionError(
+                f"--clamp is a range of standardised values. Received: {clamp[0]:g} {clamp[1]:g}, and {low:.3g} to "
+                f"{high:.3g} of {name}, none of which would be left; give a range that they lie in"
+            )
 
 
 def project_to_simplex(x):

@@ -13,6 +13,7 @@ from transplant.errors import DataError
 from transplant.signals.normalization import Normalization
 
 _FORMAT = "transplant distilled set 1"
+_ROUNDING = 1e-3
 _ARRAYS = ("x", "y", "targets", "rates", "step", "metadata")
 
 DISTILLED, EVALUATION = "distilled.npz", "evaluation.json"
@@ -84,6 +85,13 @@ class DistilledSet:
         for name in ("x", "targets", "rates"):
             if not np.isfinite(getattr(self, name)).all():
                 raise DataError(f"{name} of a distilled set must be numbers. Received: NaN or infinite values")
+        if (self.targets < 0).any() or np.abs(self.targets.sum(axis=1) - 1).max() > _ROUNDING:
+            raise DataError("targets are probabilities, which add up to 1. Received: others")
+        columns = self.x[..., [name in self.indicators for name in self.leads]]
+        if columns.size and not -_ROUNDING <= columns.min() <= columns.max() <= 1 + _ROUNDING:
+            raise DataError(
+                f"columns of indicators have values from 0 to 1. Received: {columns.min():g} to {columns.max():g}"
+            )
         if ((self.y < 0) | (self.y >= n_classes)).any():
             raise DataError(f"labels are 0 to {n_classes - 1}. Received: others")
         if len(self.rates) and len(self.rates) % (self.step.max() + 1):

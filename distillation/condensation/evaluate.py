@@ -1,11 +1,12 @@
 """Judge a distilled set: `python -m distillation.condensation.evaluate --distilled FILE`."""
 
 import argparse
+import functools
 import sys
 
 from distillation.condensation.architectures import JUDGES
 from distillation.condensation.classifiers import CLASSIFIERS
-from distillation.data_options import add_data_flags
+from distillation.data_options import add_data_flags, given_data_options
 from transplant.errors import DataError, OptionError
 from transplant.training.command_line import make_parser, positive_int, run, seed
 
@@ -22,6 +23,8 @@ unless --source or --train say another. The best epoch is chosen on validation.
 Beside the file are written evaluation.json and evaluation.md."""
 
 NONE = "none"
+_ORIGIN = ("method", "dataset", "arch", "width", "options", "data", "fingerprints")
+_OWN_STEPS = ("init", "scheme", "seed")  # options of a set that is trained on by its own steps
 
 
 def build_parser():
@@ -63,8 +66,13 @@ def build_parser():
     return parser
 
 
-def evaluate(args):
-    """Judge the set that the parsed options name; return the summary."""
+def evaluate(args, given):
+    """Judge the set that the parsed options name; return the summary.
+
+    Args:
+        args: parsed options.
+        given: dict of those of the real data that the command line gives.
+    """
     import pathlib
 
     from transplant.training.quiet_start import start_tensorflow
@@ -76,24 +84,41 @@ def evaluate(args):
 
     path = pathlib.Path(args.distilled)
     distilled = DistilledSet.load(path)
+    _check_origin(path, distilled)
     widths = _widths(args, distilled)
-    problem = load_problem(_data_options(args, distilled), normalization=distilled.normalization)
+    problem = load_problem(_data_options(args, given, distilled), normalization=distilled.normalization)
     warnings = _check_data(path, distilled, problem, args.balanced)
     origin = distilled.provenance
     print(f"{path}: {len(distilled)} examples, {origin['method']} of {origin['dataset']} for {origin['arch']}")
     comparison = Comparison(distilled, problem, args.networks, args.seed, args.epochs, args.augment)
     rows = _rows(args, comparison, distilled.is_ordered, widths)
     summaries = _summaries(args, rows, problem, distilled.classes)
-    _report(args, path, comparison, summaries, warnings)
+    _report(args, path, comparison, summaries, [*warnings, *comparison.notes])
     return summaries
 
 
+def _check_origin(path, distilled):
+    """Refuse a set that does not say what it was distilled from and for."""
+    origin = distilled.provenance
+    missing = [name for name in _ORIGIN if name not in origin]
+    if not missing and distilled.is_ordered:
+        missing = [name for name in _OWN_STEPS if name not in origin["options"]]
+    if missing:
+        raise DataError(
+            f"{path}: a set that is judged says what it was distilled from and for. Received: no {', '.join(missing)} "
+            "in its provenance; make it with distillation.condensation.trainer"
+        )
+
+
 def _widths(args, distilled):
-    """Return dict name -> filters, None but of ConvNets, of the networks to train."""
+    """Return dict name -> filters, None but of ConvNets, of the networks to train, which all fit the examples."""
     from transplant.modules.convnet import DEPTHS
+    from transplant.modules.registry import check_fit
 
     own = distilled.provenance["arch"]
     archs = args.arch or list(dict.fromkeys([own, "mlp3"]))
+    for arch in archs:
+        check_fit(arch, distilled.input_shape)
     if args.width and not DEPTHS.keys() & set(archs):
         raise OptionError(f"--width is for {', '.join(DEPTHS)}. Received: {', '.join(archs)}; leave it out")
     width = args.width or (distilled.provenance["width"] if own in DEPTHS else None)
@@ -102,12 +127,13 @@ def _widths(args, distilled):
 
 def _check_data(path, distilled, problem, balanced):
     """Return what a reader of the report must know of the real data, a line each."""
-    if problem.train.input_shape != distilled.input_shape or problem.train.classes != distilled.classes:
-        raise DataError(
-            f"{path}: the examples and the real records are of one kind. Received: {distilled.input_shape} of "
-            f"{len(distilled.classes)} classes, and {problem.train.input_shape} of {len(problem.train.classes)}; give "
-            "the data it was distilled from"
-        )
+    for what in ("input_shape", "classes", "leads", "indicators", "unit", "sampling_rate_hz"):
+        of_set, of_records = getattr(distilled, what), getattr(problem.train, what)
+        if of_set != of_records:
+            raise DataError(
+                f"{path}: the examples and the real records have the same {what}. Received: {of_set}, and "
+                f"{of_records} of the records; give the data it was distilled from"
+            )
     absent = [name for name, count in problem.test.counts().items() if not count]
     if balanced and absent:
         raise DataError(f"a balanced test set has every class. Received: none of {', '.join(absent)}; leave it out")
@@ -177,23 +203,21 @@ def _report(args, path, comparison, summaries, warnings):
     print(f"wrote {folder / EVALUATION} and evaluation.md")
 
 
-def _data_options(args, distilled):
+def _data_options(args, given, distilled):
     """Return the options of the real data: those of the distillation, with what is given here above them."""
-    recorded = dict(distilled.provenance["data"])
-    parser = build_parser()
-    given = {name: value for name, value in vars(args).items() if value != parser.get_default(name)}
-    if args.train or args.dataset:
-        # Other data: what was said of the former files does not hold.
-        recorded |= dict.fromkeys(("train", "val", "test", "dataset", "source"))
-    recorded |= given
-    if not recorded.get("train") and not recorded.get("dataset"):
+    recorded = distilled.provenance["data"]
+    if args.train or (args.dataset and args.dataset != recorded.get("dataset")):
+        recorded = {}  # other data, of which nothing that was said of the former ones holds
+    options = vars(args) | recorded | given
+    if not options["train"] and not options["dataset"]:
         raise OptionError("the set does not say what it was distilled from. Received: no --dataset, no --train")
-    return argparse.Namespace(**(vars(args) | recorded))
+    return argparse.Namespace(**options)
 
 
 def main(argv=None):
     """Run the command; return its exit status."""
-    return run(evaluate, build_parser().parse_args(argv))
+    args = build_parser().parse_args(argv)
+    return run(functools.partial(evaluate, given=given_data_options(argv)), args)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class RealExamples:
         rows = self._rows[label]
         if count > len(rows):
             raise OptionError(
-                f"examples of a class are drawn from its real ones. Received: {count} of class {label}, which has "
+                f"a class has no more examples than real ones. Received: {count} of class {label}, which has "
                 f"{len(rows)}; ask for fewer (--ipc)"
             )
         return rows

@@ -46,6 +46,8 @@ def distil(args, options, job, log=print):
     seed_everything(options.seed)
     method, problem = get_method(args.method), load_problem(args, log)
     shape, real = problem.train.input_shape, RealExamples.of(problem)
+    for label in range(real.n_classes):
+        real.rows_for(label, options.ipc)
     arch = args.arch or default_arch(shape)
     width = args.width or default_width(arch, shape)
     if not method.is_coreset:
@@ -67,10 +69,11 @@ def distil(args, options, job, log=print):
 
 def _learn(args, options, problem, real, model, provenance, job, log):
     """Run a method that learns examples, from the job's checkpoint where there is one; return them and the history."""
-    run, current, augmentation = _begin(options, problem, real, model, provenance)
+    run, current, augmentation = _begin(options, problem, real, model, provenance, log)
     if not args.resume and (job / CHECKPOINT).exists():
         raise JobError(f"{job / CHECKPOINT}: a checkpoint of another run is there; choose another --job-dir")
-    finished, history = restore_checkpoint(job, run.variables())
+    records = provenance["fingerprints"]
+    finished, history = restore_checkpoint(job, run.variables(), records)
     total = options.iterations
     if finished > total:
         raise JobError(f"{job / CHECKPOINT}: {finished} iterations are done, of {total} that were asked for")
@@ -93,7 +96,7 @@ def _learn(args, options, problem, real, model, provenance, job, log):
             continue
         distilled = current()
         history[-1]["val_score"] = look(distilled)
-        save_checkpoint(job, iteration, run.variables(), history)
+        save_checkpoint(job, iteration, run.variables(), history, records)
         if iteration < total:
             _leave_course(job, distilled, problem, history)
         progress.clear()
@@ -104,7 +107,7 @@ def _learn(args, options, problem, real, model, provenance, job, log):
     return current(), history
 
 
-def _begin(options, problem, real, model, provenance):
+def _begin(options, problem, real, model, provenance, log):
     """Return the run of the method, a function that returns its `DistilledSet` of now, and the augmentation."""
     method = get_method(provenance["method"])
     is_vanilla = method.name == _VANILLA
@@ -112,6 +115,8 @@ def _begin(options, problem, real, model, provenance):
     of_step = options.ipc // copies
     synthetic = SyntheticSet.begin(real, of_step, options.start, options.seed, options.soft_labels, copies)
     constraint = Constraint.of(problem.train, problem.inputs("train"), options.keep_range, options.clamp)
+    if options.clamp and (cut := constraint.share_outside(real.x)):
+        log(f"--clamp {options.clamp[0]:g} {options.clamp[1]:g} cuts off {cut:.1%} of the real values")
     constraint.apply(synthetic.x)
     augmentation = SiameseAugmentation.of(problem.train) if options.augment else NO_AUGMENTATION
     others = {} if is_vanilla else {"augmentation": augmentation}

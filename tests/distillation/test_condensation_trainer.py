@@ -131,6 +131,19 @@ def test_a_damaged_checkpoint_is_named(finished, tmp_path, capsys):
     assert "checkpoint.npz: damaged checkpoint" in capsys.readouterr().err
 
 
+def test_a_run_goes_on_with_the_records_it_began_with(tmp_path, capsys):
+    data = hourly_set(80)
+    train, test = stratified_split(data.y, data.group_ids, 0.25, 1)
+    data.select(test).save(tmp_path / "test.npz")
+    files = ["--train", str(tmp_path / "train.npz"), "--test", str(tmp_path / "test.npz")]
+    options = [*options_of("dm"), *files]
+    data.select(train).save(tmp_path / "train.npz")
+    assert run(tmp_path / "job", *options) == 0
+    data.select(train[:-4]).save(tmp_path / "train.npz")
+    assert run(tmp_path / "job", *options, "--resume") == 2
+    assert "Received: other train records; give those" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_file_is_judged_alone(finished, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("distillation.condensation.comparison._FEWEST_WHOLE_UPDATES", 100)
@@ -194,6 +207,8 @@ def test_what_cannot_be_parsed_is_one_line_with_the_nearest_name(options, messag
         (["--method", "dm", "--soft-labels"], "has no use for --soft-labels"),
         (["--method", "random", "--ipc", "500"], "500 of class 0, which has"),
         (["--method", "dsa", "--ipc", "500"], "500 of class 0, which has"),
+        (["--method", "vanilla", "--ipc", "500"], "500 of class 0, which has"),
+        (["--method", "dc", "--arch", "mlp3", "--clamp", "50", "90"], "none of which would be left"),
         (["--arch", "cnn"], "cnn does not fit the records"),
         (["--arch", "mlp3", "--width", "9"], "--width is for convnet1, convnet2, convnet3"),
         (["--train", "x.npz", "--dataset", "digits"], "leave one of them out"),

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from distillation.condensation.constraints import Constraint, project_to_simplex
 from transplant.datasets.labelled_set import LabelledSet
+from transplant.errors import DataError, OptionError
 
 LEADS = ("rate", "eye->1", "eye->2", "eye->3", "only->yes", "mask->rate")
 
@@ -50,6 +51,23 @@ def test_columns_of_codes_and_masks_stay_what_they_are():
     assert after[..., 1:4].min() >= 0
     for column in (4, 5):
         np.testing.assert_allclose(after[..., column], before[..., column].clip(0, 1))
+
+
+def test_ranges_that_no_value_lies_in_are_refused():
+    real = np.random.default_rng(1).uniform(0, 1, size=(4, 5, 6)).astype(np.float32)
+    with pytest.raises(OptionError, match=r"Received: 5 9, and 0\.\d+ to 0\.\d+ of rate, none of which"):
+        Constraint.of(hourly(real), real, keeps_range=True, clamp=(5, 9))
+    real[0, 0, 5] = 1.5
+    with pytest.raises(DataError, match=r"from 0 to 1\. Received: .* to 1\.5 in mask->rate"):
+        Constraint.of(hourly(real), real, keeps_range=False)
+
+
+def test_what_a_range_cuts_off_is_counted():
+    x = np.zeros((1, 10, 2), np.float32)
+    x[0, :3, 0], x[0, 3, 1] = 5, -5
+    constraint = Constraint(np.float32([-1, -1]), np.float32([1, 1]))
+    assert constraint.share_outside(x) == pytest.approx(0.2)
+    assert Constraint.none().share_outside(x) == 0
 
 
 def test_ranges_are_those_of_the_real_values_or_those_that_are_given():

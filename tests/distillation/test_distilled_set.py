@@ -16,6 +16,7 @@ LEADS = ("HR", "eye->1", "eye->2", "vent->yes", "mask->HR")
 def distilled(**changes):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(4, 6, 5)).astype(np.float32)
+    x[..., 1:] = rng.uniform(size=(4, 6, 4))  # indicators
     values = {
         "x": x,
         "y": [0, 1, 0, 1],
@@ -67,6 +68,9 @@ def test_one_line_makes_a_dataset():
         ({"leads": ("HR",), "indicators": ()}, "1 names of channels"),
         ({"x": np.full((4, 6, 5), np.nan)}, "x of a distilled set must be numbers"),
         ({"rates": [0.1, 0.2, 0.3]}, "3 rates for 2 steps"),
+        ({"targets": np.eye(2)[[0, 1, 0, 1]] * 2 - 0.5}, "targets are probabilities"),
+        ({"targets": np.full((4, 2), 0.4)}, "targets are probabilities"),
+        ({"x": np.full((4, 6, 5), 1.5)}, "indicators have values from 0 to 1. Received: 1.5 to 1.5"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(changes, message):
