@@ -251,6 +251,9 @@ def test_a_configuration_stands_below_what_is_given():
 
 
 def test_every_configuration_is_one():
+    assert {name: parse(["--config", name]).look_every for name in CONFIGS if "fixed" not in name} == {
+        "exp1": 100, "exp2": 100, "exp3": 1_000, "exp4": 20,
+    }  # fmt: skip
     names = ("method", "start", "distill_steps", "distill_epochs", "data_rate", "networks", "iterations")
     found = {}
     for name in CONFIGS:
