@@ -209,6 +209,15 @@ class SiameseAugmentation:
         """Sample records at first, first + step, ...; linearly, 0 outside."""
         length = self._shape[0]
         place = first[:, tf.newaxis] + step[:, tf.newaxis] * tf.range(length, dtype=x.dtype)
-        # A matrix that is 1 where a sample is read, or shared between two: the same for real and synthetic.
-        weights = tf.maximum(1 - tf.abs(place[..., tf.newaxis] - tf.range(length, dtype=x.dtype)), 0)
-        return tf.matmul(weights, x) if weights.shape[0] != 1 else tf.einsum("st,ntc->nsc", weights[0], x)
+        if place.shape[0] == 1:
+            # A matrix that is 1 where a sample is read, or shared between two: the same for real and synthetic.
+            weights = tf.maximum(1 - tf.abs(place[0, :, tf.newaxis] - tf.range(length, dtype=x.dtype)), 0)
+            return tf.einsum("st,ntc->nsc", weights, x)
+        # A matrix an example would take gigabytes of long records.
+        before, total = tf.floor(place), 0.0
+        for sample in (before, before + 1):
+            inside = (sample >= 0) & (sample < length)
+            index = tf.where(inside, tf.cast(sample, tf.int32), 0)
+            weight = tf.where(inside, 1 - tf.abs(place - sample), 0.0)
+            total += tf.gather(x, index, axis=1, batch_dims=1) * weight[..., tf.newaxis]
+        return total

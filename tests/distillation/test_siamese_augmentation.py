@@ -88,12 +88,16 @@ def test_a_signal_is_shifted_by_whole_samples(shift):
     np.testing.assert_allclose(moved, expected, atol=1e-6)
 
 
-def test_a_signal_is_stretched_as_numpy_interpolates():
-    x, draws = draw(SIGNAL)
-    step = 1.2 ** -draws[0, 0]
-    places = draws[0, 1] * (1 - step) * 39 + step * np.arange(40)
-    expected = np.stack([np.interp(places, np.arange(40), x[0, :, lead]) for lead in range(3)], axis=-1)
-    np.testing.assert_allclose(apply(SIGNAL, "crop", x, draws)[0], expected, atol=1e-4)
+@pytest.mark.parametrize("sets", [1, 3])  # of numbers: one for all examples, one for each
+def test_a_signal_is_stretched_as_numpy_interpolates(sets):
+    x, _ = draw(SIGNAL)
+    draws = np.random.default_rng(1).uniform(size=(sets, 4))
+    found = apply(SIGNAL, "crop", x, draws)
+    for example, stretched, (first, place, *_) in zip(x, found, np.resize(draws, (3, 4))):
+        step = 1.2**-first
+        places = place * (1 - step) * 39 + step * np.arange(40)
+        expected = np.stack([np.interp(places, np.arange(40), example[:, lead]) for lead in range(3)], axis=-1)
+        np.testing.assert_allclose(stretched, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["amplitude", "noise", "wander", "cutout"])
