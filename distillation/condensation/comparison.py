@@ -203,9 +203,7 @@ def summarise(rows, y, groups, test_rows=None):
             entry[name] = {"mean": float(values.mean()), "std": std}
         if row.trained_on == DISTILLED and row.learner in random:
             others = [probabilities[test_rows] for probabilities in random[row.learner].probabilities]
-            rankings = networks[0].shape[1] == 2
-            differences = paired_difference_of_means(truth, others, networks, groups, rankings=rankings)
-            for name, difference in differences.items():
+            for name, difference in paired_difference_of_means(truth, others, networks, groups).items():
                 entry[name] |= difference
         found.append(entry)
     return found

@@ -29,6 +29,7 @@ from transplant.training.runtime import seed_everything
 
 TABLE = "distilled.csv"
 _VANILLA = "vanilla"
+_LEARNED = {"x": "the examples", "soft_labels": "the labels", "raw_rates": "the learning rates"}
 
 
 def distil(args, options, job, log=print):
@@ -73,7 +74,8 @@ def _learn(args, options, problem, real, model, provenance, job, log):
     if not args.resume and (job / CHECKPOINT).exists():
         raise JobError(f"{job / CHECKPOINT}: a checkpoint of another run is there; choose another --job-dir")
     records = provenance["fingerprints"]
-    finished, history = restore_checkpoint(job, run.variables(), records)
+    variables = run.variables()
+    finished, history = restore_checkpoint(job, variables, records)
     total = options.iterations
     if finished > total:
         raise JobError(f"{job / CHECKPOINT}: {finished} iterations are done, of {total} that were asked for")
@@ -88,7 +90,9 @@ def _learn(args, options, problem, real, model, provenance, job, log):
         losses = run.step(iteration)
         for name, value in losses.items():
             check_numbers(name, value, iteration)
-        check_numbers("the examples", run.synthetic.x, iteration)
+        for key, name in _LEARNED.items():
+            if key in variables:
+                check_numbers(name, variables[key], iteration)
         history.append({"iteration": iteration, **losses})
         is_look = iteration % args.look_every == 0 or iteration == total
         progress.step(f"loss {losses['loss']:.4g}", shown=not is_look)  # a look has a line of its own
@@ -96,7 +100,7 @@ def _learn(args, options, problem, real, model, provenance, job, log):
             continue
         distilled = current()
         history[-1]["val_score"] = look(distilled)
-        save_checkpoint(job, iteration, run.variables(), history, records)
+        save_checkpoint(job, iteration, variables, history, records)
         if iteration < total:
             _leave_course(job, distilled, problem, history)
         progress.clear()

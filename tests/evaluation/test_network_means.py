@@ -106,7 +106,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
         parts = [
             [np.eye(2)[(hard + rng.normal(size=150) > skill).astype(int)] for skill in of_part] for of_part in skills
         ]
-        found = paired_difference_of_means(truth, *parts, draws=100, rankings=False)["accuracy"]
+        found = paired_difference_of_means(truth, *parts, draws=100)["accuracy"]
         # Of a record and a network: P(hard + noise <= skill), and skill is normal too.
         expected = np.diff(stats.norm.cdf(np.array([0.4, 0.9]) / np.sqrt(2 + 0.3**2)))[0]
         inside += found["low"] <= expected <= found["high"]
@@ -114,21 +114,26 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     assert 0.92 * 120 <= inside <= 0.995 * 120
 
 
-def test_more_than_two_classes_are_counted_without_rankings():
+def test_rankings_are_compared_where_there_are_two_classes_of_records():
     rng = np.random.default_rng(0)
     truth = rng.integers(3, size=60)
     first, second = ([rng.dirichlet(np.ones(3), size=60) for _ in range(2)] for _ in range(2))
-    found = paired_difference_of_means(truth, first, second, draws=20, rankings=False)
-    assert set(found) == {"accuracy", "macro_f1"}
+    found = paired_difference_of_means(truth, first, second, draws=20)
+    areas = [np.mean([roc_auc_score(truth, one, multi_class="ovr") for one in part]) for part in (first, second)]
+    assert found["roc_auc"]["difference"] == pytest.approx(areas[1] - areas[0])
+    assert found["roc_auc"]["low"] < found["roc_auc"]["difference"] < found["roc_auc"]["high"]
+    assert set(found) == {"accuracy", "macro_f1", "roc_auc", "pr_auc"}
+    of_one_class = paired_difference_of_means(np.ones(60, int), first, second, draws=20)
+    assert set(of_one_class) == {"accuracy", "macro_f1"}
 
 
 def test_macro_f1_may_be_over_some_classes_alone():
     rng = np.random.default_rng(0)
     truth, network = rng.integers(2, size=60), rng.dirichlet(np.ones(3), size=60)
-    found = draw_scores(truth, [network], draws=5, seed=2, rankings=False, f1_classes=[0, 1])
+    found = draw_scores(truth, [network], draws=5, seed=2, f1_classes=[0, 1])
     expected = f1_score(truth, network.argmax(axis=1), labels=[0, 1], average="macro")
     assert found.observed["macro_f1"] == pytest.approx([expected])
-    of_all = draw_scores(truth, [network], draws=5, seed=2, rankings=False)
+    of_all = draw_scores(truth, [network], draws=5, seed=2)
     assert found.drawn["macro_f1"] == pytest.approx(of_all.drawn["macro_f1"] * 3 / 2)  # the third has an F1 of 0
 
 

@@ -33,7 +33,7 @@ class DrawnScores:
 
     Attributes:
         observed: dict name -> float64 (networks,).
-        drawn: dict name -> float64 (networks, draws).
+        drawn: dict name -> float64 (networks, draws); without a ranking where every record is of one class.
         units: records, or groups, that were drawn.
     """
 
@@ -42,7 +42,7 @@ class DrawnScores:
     units: int
 
 
-def draw_scores(truth, networks, groups=None, draws=DRAWS, seed=0, rankings=True, f1_classes=None):
+def draw_scores(truth, networks, groups=None, draws=DRAWS, seed=0, f1_classes=None):
     """Score networks on records that are drawn with replacement, the same ones for equal seeds.
 
     Args:
@@ -51,7 +51,6 @@ def draw_scores(truth, networks, groups=None, draws=DRAWS, seed=0, rankings=True
         groups: what whole draws are made of, (n,) names. Defaults to None: records, as of one group alone.
         draws: number of draws. Defaults to 2,000.
         seed: of the draws.
-        rankings: whether AUROC and AUPRC are drawn too. Defaults to True.
         f1_classes: as `mean_scores` takes them.
 
     Returns:
@@ -60,26 +59,26 @@ def draw_scores(truth, networks, groups=None, draws=DRAWS, seed=0, rankings=True
     unit = None if groups is None else np.unique(np.asarray(groups, np.str_), return_inverse=True)[1]
     unit = unit if unit is not None and unit.any() else None
     drawn = _draw_counted(truth, networks, unit, draws, seed, f1_classes)
-    if rankings:
-        of_networks = draw_rankings(truth, networks, unit, draws, seed)
-        drawn |= {name: np.array([of_network[name] for of_network in of_networks]) for name in RANKING_SCORES}
+    of_networks = draw_rankings(truth, networks, unit, draws, seed)
+    rankings = {name: np.array([of_network[name] for of_network in of_networks]) for name in RANKING_SCORES}
+    drawn |= {name: values for name, values in rankings.items() if values.size}
     observed = mean_scores(truth, networks, f1_classes)
     return DrawnScores(observed, drawn, len(truth) if unit is None else int(unit.max()) + 1)
 
 
-def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, level=0.95, seed=0, rankings=True):
+def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, level=0.95, seed=0):
     """Compare the mean score of some networks with that of others on the same records.
 
     Args:
         truth: class indices (n,).
         first, second: lists of probabilities (n, classes), one a network; their numbers may differ.
-        groups, draws, seed, rankings: as `draw_scores` takes them.
+        groups, draws, seed: as `draw_scores` takes them.
         level: mass of the interval. Defaults to .95.
 
     Returns:
         as `difference_of_means`.
     """
-    scores = [draw_scores(truth, networks, groups, draws, seed, rankings) for networks in (first, second)]
+    scores = [draw_scores(truth, networks, groups, draws, seed) for networks in (first, second)]
     return difference_of_means(*scores, level)
 
 
