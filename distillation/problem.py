@@ -40,6 +40,10 @@ class Problem:
     def __post_init__(self):
         object.__setattr__(self, "_inputs", {})
 
+    def fingerprints(self):
+        """Return dict part -> fingerprint of its records."""
+        return {part: getattr(self, part).fingerprint() for part in ("train", "validation", "test")}
+
     def inputs(self, part):
         """Return the standardised values of "train", "validation" or "test", which are computed once."""
         if part not in self._inputs:

@@ -12,6 +12,7 @@ from distillation.condensation.evaluation import (
     TrainingRecipe,
     choosing_examples,
     follow_steps,
+    is_guess,
     main_measure,
     predict,
 )
@@ -103,7 +104,7 @@ class Comparison:
         ]
         if with_whole:
             epochs = self.whole_epochs
-            recipe = dataclasses.replace(self.recipe, epochs=epochs, looks=min(20, epochs))
+            recipe = dataclasses.replace(self.recipe, epochs=epochs, looks=TrainingRecipe.looks)
             rows.append(Row(arch, WHOLE, self._networks(model, lambda number: self._whole(), recipe)))
         return rows
 
@@ -119,6 +120,7 @@ class Comparison:
             follow_steps(model, self.distilled, seed, options["scheme"])
             found.append(predict(model, self._test.x))
         self._log(f"{arch}, {BY_OWN_STEPS}: {len(found)} network{'s' if len(found) > 1 else ''}")
+        self._note_guesses(found, f"{arch}, {BY_OWN_STEPS}")
         return Row(arch, DISTILLED, found, BY_OWN_STEPS)
 
     @property
@@ -172,8 +174,15 @@ class Comparison:
             x, targets = examples_of(number)
             found.append(evaluator.probabilities(x, targets, self._test.x, number))
         name = DISTILLED if x is self.distilled.x else "real"
-        self._log(f"{model.name}: {self._n_networks} networks on {len(x):,} {name} examples")
+        learner = f"{model.name}: {self._n_networks} networks on {len(x):,} {name} examples"
+        self._log(learner)
+        self._note_guesses(found, learner)
         return found
+
+    def _note_guesses(self, found, learner):
+        if guesses := sum(map(is_guess, found)):
+            self.notes.append(f"{learner}: {guesses} diverged and count{'s' * (guesses == 1)} as guessing")
+            self._log(self.notes[-1])
 
 
 def summarise(rows, y, groups, test_rows=None):

@@ -92,6 +92,8 @@ class DistilledSet:
             raise DataError(
                 f"columns of indicators have values from 0 to 1. Received: {columns.min():g} to {columns.max():g}"
             )
+        if not isinstance(self.provenance, dict) or (self.step < 0).any():
+            raise DataError("provenance is a dict, and steps count from 0. Received: others")
         if ((self.y < 0) | (self.y >= n_classes)).any():
             raise DataError(f"labels are 0 to {n_classes - 1}. Received: others")
         if len(self.rates) and len(self.rates) % (self.step.max() + 1):

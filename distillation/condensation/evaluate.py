@@ -18,13 +18,12 @@ records that took no part.
   python -m distillation.condensation.evaluate --distilled J/distilled.npz
   python -m distillation.condensation.evaluate --distilled J --arch convnet1 mlp3 --networks 10
 
-The real data are read as they were for the distillation, from the same place
-unless --source or --train say another. The best epoch is chosen on validation.
+The real data are read as they were for the distillation; what is given here
+stands above that, and --train or another --dataset begins from the defaults.
+The best epoch is chosen on validation.
 Beside the file are written evaluation.json and evaluation.md."""
 
 NONE = "none"
-_ORIGIN = ("method", "dataset", "arch", "width", "options", "data", "fingerprints")
-_OWN_STEPS = ("init", "scheme", "seed")  # options of a set that is trained on by its own steps
 
 
 def build_parser():
@@ -80,14 +79,16 @@ def evaluate(args, given):
     start_tensorflow()
     from distillation.condensation.comparison import Comparison
     from distillation.condensation.distilled_set import DistilledSet
+    from distillation.condensation.judged_file import check_origin
     from distillation.problem import load_problem
 
     path = pathlib.Path(args.distilled)
     distilled = DistilledSet.load(path)
-    _check_origin(path, distilled)
+    check_origin(path, distilled)
     widths = _widths(args, distilled)
-    problem = load_problem(_data_options(args, given, distilled), normalization=distilled.normalization)
-    warnings = _check_data(path, distilled, problem, args.balanced)
+    args = _with_data_options(args, given, distilled)
+    problem = load_problem(args, normalization=distilled.normalization)
+    warnings = _warnings(path, distilled, problem, args.balanced)
     origin = distilled.provenance
     print(f"{path}: {len(distilled)} examples, {origin['method']} of {origin['dataset']} for {origin['arch']}")
     comparison = Comparison(distilled, problem, args.networks, args.seed, args.epochs, args.augment)
@@ -95,19 +96,6 @@ def evaluate(args, given):
     summaries = _summaries(args, rows, problem, distilled.classes)
     _report(args, path, comparison, summaries, [*warnings, *comparison.notes])
     return summaries
-
-
-def _check_origin(path, distilled):
-    """Refuse a set that does not say what it was distilled from and for."""
-    origin = distilled.provenance
-    missing = [name for name in _ORIGIN if name not in origin]
-    if not missing and distilled.is_ordered:
-        missing = [name for name in _OWN_STEPS if name not in origin["options"]]
-    if missing:
-        raise DataError(
-            f"{path}: a set that is judged says what it was distilled from and for. Received: no {', '.join(missing)} "
-            "in its provenance; make it with distillation.condensation.trainer"
-        )
 
 
 def _widths(args, distilled):
@@ -125,19 +113,14 @@ def _widths(args, distilled):
     return {arch: width if arch in DEPTHS else None for arch in archs}
 
 
-def _check_data(path, distilled, problem, balanced):
-    """Return what a reader of the report must know of the real data, a line each."""
-    for what in ("input_shape", "classes", "leads", "indicators", "unit", "sampling_rate_hz"):
-        of_set, of_records = getattr(distilled, what), getattr(problem.train, what)
-        if of_set != of_records:
-            raise DataError(
-                f"{path}: the examples and the real records have the same {what}. Received: {of_set}, and "
-                f"{of_records} of the records; give the data it was distilled from"
-            )
+def _warnings(path, distilled, problem, balanced):
+    """Refuse real records that do not fit; return what a reader of the report must know of the others, a line each."""
+    from distillation.condensation.judged_file import check_records
+
     absent = [name for name, count in problem.test.counts().items() if not count]
     if balanced and absent:
         raise DataError(f"a balanced test set has every class. Received: none of {', '.join(absent)}; leave it out")
-    if distilled.provenance["fingerprints"]["train"] == problem.train.fingerprint():
+    if check_records(path, distilled, problem):
         return []
     warnings = ["these are not the very records that the set was distilled from: the test may hold some of those"]
     print(warnings[0])
@@ -173,6 +156,7 @@ def _report(args, path, comparison, summaries, warnings):
     from distillation.condensation.distilled_set import EVALUATION
     from transplant.atomic import atomic_path
     from transplant.evaluation.report import write_metrics
+    from transplant.training.description import collect_versions
 
     distilled, problem = comparison.distilled, comparison.problem
     lines = [f"{len(distilled)} examples against {len(problem.train):,}; {len(problem.test):,} test records"]
@@ -183,8 +167,8 @@ def _report(args, path, comparison, summaries, warnings):
     lines += [f"networks: {comparison.recipe}"]
     if args.whole:
         lines += [f"on the whole set {comparison.whole_epochs} epochs"]
+    print("\n".join(lines))  # what there is to warn of was printed before
     lines += warnings
-    print("\n".join(lines))
     folder = path if path.is_dir() else path.parent
     write_metrics(
         folder / EVALUATION,
@@ -195,6 +179,8 @@ def _report(args, path, comparison, summaries, warnings):
             "recipe": str(comparison.recipe),
             "warnings": warnings,
             "test": problem.test.counts(),
+            "fingerprints": problem.fingerprints(),
+            "versions": collect_versions(),
             "summaries": summaries,
         },
     )
@@ -203,8 +189,8 @@ def _report(args, path, comparison, summaries, warnings):
     print(f"wrote {folder / EVALUATION} and evaluation.md")
 
 
-def _data_options(args, given, distilled):
-    """Return the options of the real data: those of the distillation, with what is given here above them."""
+def _with_data_options(args, given, distilled):
+    """Return the options, those of the real data as in the distillation, with what is given here above them."""
     recorded = distilled.provenance["data"]
     if args.train or (args.dataset and args.dataset != recorded.get("dataset")):
         recorded = {}  # other data, of which nothing that was said of the former ones holds

@@ -22,7 +22,7 @@ class TrainingRecipe:
         epochs: at most.
         rate, momentum, weight_decay: of gradient descent; the rate is a tenth in the second half.
         augmentation: `SiameseAugmentation`, or `NO_AUGMENTATION`.
-        looks: how often validation is looked at; the best look is kept.
+        looks: how often validation is looked at, once an epoch at most; the best look is kept.
 
     Source: the evaluation of Zhao et al. (2021): 300 epochs (1,000 with augmentation), rate .01, momentum .9,
     decay 5e-4. Its code takes the last epoch; early stopping on validation is ours.
@@ -34,6 +34,9 @@ class TrainingRecipe:
     weight_decay: float = 5e-4
     augmentation: object = NO_AUGMENTATION
     looks: int = 20
+
+    def __post_init__(self):
+        object.__setattr__(self, "looks", min(self.looks, self.epochs))
 
     def __str__(self):
         kind = "not augmented" if self.augmentation is NO_AUGMENTATION else "augmented"
@@ -67,11 +70,17 @@ def choosing_examples(x, y, seed):
 
 
 def predict(model, x):
-    """Return probabilities (records, classes) of a network, batch by batch."""
+    """Return probabilities (records, classes) of a network, batch by batch; where they are no numbers, a guess."""
     rows = []
     for first in range(0, len(x), 4 * BATCH):
         rows.append(tf.nn.softmax(_forward(model, x[first : first + 4 * BATCH])).numpy())
-    return np.concatenate(rows)
+    found = np.concatenate(rows)
+    return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, np.float32(1 / found.shape[1]))
+
+
+def is_guess(probabilities):
+    """Return whether probabilities are all alike: of a network that has diverged."""
+    return bool(np.ptp(probabilities) == 0)
 
 
 def _forward(model, x):

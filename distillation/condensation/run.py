@@ -164,7 +164,7 @@ def _provenance(args, options, problem, arch, width):
         "data": data_options(args),
         "dataset": problem.train.dataset,
         "label_version": problem.train.label_version,
-        "fingerprints": {part: getattr(problem, part).fingerprint() for part in ("train", "validation", "test")},
+        "fingerprints": problem.fingerprints(),
         "versions": collect_versions(),
     }
 

@@ -50,9 +50,7 @@ def run_comparison(args, log=print):
     # Before hours are spent on the first ones.
     designs = {condition: design_of(_options(args, condition, args.seeds[0]), data) for condition in conditions}
     _check_early(args, problem_of)
-    undivided = problem_of(None)
-    fingerprints = [part.fingerprint() for part in (undivided.train, undivided.validation, undivided.test)]
-    options = vars(args) | {"fingerprints": fingerprints}
+    options = vars(args) | {"fingerprints": list(problem_of(None).fingerprints().values())}
     job = open_job(args.job_dir, "distillation.rdpd.compare", options, True, _FREE)
     with folder_lock(job) as is_free:
         if not is_free:

@@ -37,12 +37,12 @@ def trained(monkeypatch):
             taken.setdefault("test", []).append(test)
             taken.setdefault("numbers", []).append(number)
             of_learner.append((np.asarray(x), np.asarray(targets)))
-            return np.full((len(test), 3), 1 / 3)
+            return np.tile([0.5, 0.3, 0.2], (len(test), 1))
 
     def record(name, x, targets, test, seed, limit):
         taken.setdefault(name, []).append((x, targets))
         taken.setdefault("test", []).append(test)
-        return np.full((len(test), 3), 1 / 3)
+        return np.tile([0.5, 0.3, 0.2], (len(test), 1))
 
     monkeypatch.setattr(comparison, "Evaluator", RecordingEvaluator)
     monkeypatch.setattr(comparison, "classifier_probabilities", record)

@@ -14,7 +14,7 @@ def options_for(given, *recorded):
     argv = ["--distilled", "J", "--arch", "mlp3", "convnet1", "--seed", "9", *given]
     args = evaluate.build_parser().parse_args(argv)
     origin = types.SimpleNamespace(provenance={"data": data_options(trainer.parse([*recorded]))})
-    return evaluate._data_options(args, given_data_options(argv), origin)
+    return evaluate._with_data_options(args, given_data_options(argv), origin)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,8 @@ def test_one_line_makes_a_dataset():
         ({"rates": [0.1, 0.2, 0.3]}, "3 rates for 2 steps"),
         ({"targets": np.eye(2)[[0, 1, 0, 1]] * 2 - 0.5}, "targets are probabilities"),
         ({"targets": np.full((4, 2), 0.4)}, "targets are probabilities"),
+        ({"step": [0, 0, -1, 1]}, "steps count from 0"),
+        ({"provenance": None}, "provenance is a dict"),
         ({"x": np.full((4, 6, 5), 1.5)}, "indicators have values from 0 to 1. Received: 1.5 to 1.5"),
     ],
 )

@@ -25,15 +25,31 @@ def spoil_examples(run, losses, value):
     return losses
 
 
-@pytest.mark.parametrize("method", STEPS)
+def spoil_labels(run, losses, value):
+    run.synthetic.soft[1].assign(tf.fill((10,), value))
+    return losses
+
+
+def spoil_rates(run, losses, value):
+    run.rates.raw[2].assign(value)
+    return losses
+
+
+NAN, INFINITE = float("nan"), float("inf")
+EXAMPLES = "the examples must be numbers. Received: 8 of 1,280 values NaN or infinite"
+
+
 @pytest.mark.parametrize(
-    ("spoil", "value", "message"),
+    ("method", "spoil", "value", "message"),
     [
-        (spoil_loss, float("nan"), "loss must be numbers. Received: 1 of 1 values NaN or infinite"),
-        (spoil_loss, float("inf"), "loss must be numbers. Received: 1 of 1 values NaN or infinite"),
-        (spoil_another, float("nan"), "distance must be numbers. Received: 2 of 3 values NaN or infinite"),
-        (spoil_examples, float("nan"), "the examples must be numbers. Received: 8 of 1,280 values NaN or infinite"),
-        (spoil_examples, -float("inf"), "the examples must be numbers. Received: 8 of 1,280 values NaN or infinite"),
+        ("dm", spoil_loss, NAN, "loss must be numbers. Received: 1 of 1 values NaN or infinite"),
+        ("vanilla", spoil_loss, INFINITE, "loss must be numbers. Received: 1 of 1 values NaN or infinite"),
+        ("dm", spoil_another, NAN, "distance must be numbers. Received: 2 of 3 values NaN or infinite"),
+        ("dm", spoil_examples, NAN, EXAMPLES),
+        ("dm", spoil_examples, -INFINITE, EXAMPLES),
+        ("vanilla", spoil_examples, NAN, EXAMPLES),
+        ("vanilla", spoil_labels, NAN, "the labels must be numbers. Received: 10 of 200 values NaN or infinite"),
+        ("vanilla", spoil_rates, NAN, "the learning rates must be numbers. Received: 1 of 30 values NaN or infinite"),
     ],
 )
 def test_a_run_stops_with_one_line_that_names_what_is_no_number_and_when(
@@ -46,8 +62,8 @@ def test_a_run_stops_with_one_line_that_names_what_is_no_number_and_when(
         return spoil(self, {"loss": 1.0}, value) if iteration == 3 else {"loss": 1.0}
 
     monkeypatch.setattr(STEPS[method], "step", step)
-    job = tmp_path / "job"
-    assert trainer.main(["--job-dir", str(job), "--method", method, *QUICK, "--look-every", "4"]) == 2
+    job, labels = tmp_path / "job", ["--soft-labels"] if spoil is spoil_labels else []
+    assert trainer.main(["--job-dir", str(job), "--method", method, *QUICK, *labels, "--look-every", "4"]) == 2
     error = capsys.readouterr().err
     assert error == f"error: iteration 3: {message}; start a new job with lower learning rates\n"
     assert steps == [1, 2, 3]

@@ -81,7 +81,7 @@ def test_a_file_is_judged_alone_and_its_reports_are_beside_it(judged, capsys):
     assert [(row["learner"], row["trained_on"], row["networks"]) for row in rows] == [
         ("logistic", "distilled", 2), ("logistic", "random", 2),
     ]  # fmt: skip
-    for name in ("accuracy", "macro_f1"):
+    for name in ("accuracy", "macro_f1", "roc_auc", "pr_auc"):
         own, of_random = rows[0][name], rows[1][name]["mean"]
         assert own["difference"] == pytest.approx(own["mean"] - of_random) and own["low"] <= own["high"]
     assert "6 examples against 30; 15 test records" in page and "2 epochs on small sets, not augmented" in page
@@ -107,7 +107,7 @@ def test_the_rarest_class_is_told_of_in_the_report(tmp_path, capsys):
     values, page = report_of(tmp_path)
     (line,) = values["warnings"]
     assert line.startswith("the rarest class has 3 real examples: random sets have as many of each, not 5")
-    assert line in page.splitlines() and line in capsys.readouterr().out.splitlines()
+    assert page.splitlines().count(line) == capsys.readouterr().out.splitlines().count(line) == 1
 
 
 def test_records_that_the_set_was_not_distilled_from_are_told_of_in_the_report(judged, tmp_path):
@@ -180,12 +180,54 @@ def test_a_network_that_does_not_fit_is_refused_before_the_records_are_read(judg
     assert "lenet does not fit" in refused(capsys, judge(judged[1], "--arch", "logistic", "lenet"))
 
 
-@pytest.mark.parametrize("name", ["method", "dataset", "arch", "width", "options", "data", "fingerprints"])
+@pytest.mark.parametrize(
+    "name", ["method", "dataset", "label_version", "arch", "width", "options", "data", "fingerprints"]
+)
 def test_a_set_that_does_not_say_what_it_is_made_from_and_for_is_one_line(name, judged, untrained, capsys):
     made, job = judged
     provenance = {key: value for key, value in made.provenance.items() if key != name}
     dataclasses.replace(made, provenance=provenance).save(job / "distilled.npz")
     assert f"Received: no {name} in its provenance" in refused(capsys, judge(job))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"options": None}, "Received: no options in its provenance"),
+        ({"data": []}, "Received: no data in its provenance"),
+        ({"arch": None}, "Received: no network that is known here, but None"),
+        ({"label_version": "v9"}, "the same label_version. Received: v9"),
+    ],
+)
+def test_a_provenance_that_says_something_else_is_one_line(changes, message, judged, untrained, capsys):
+    made, job = judged
+    dataclasses.replace(made, provenance=made.provenance | changes).save(job / "distilled.npz")
+    assert message in refused(capsys, judge(job))
+
+
+def test_values_that_their_writer_standardised_are_no_raw_records(judged, untrained, capsys):
+    made, job = judged
+    by_writer = dataclasses.replace(made.normalization, source="file")
+    dataclasses.replace(made, normalization=by_writer).save(job / "distilled.npz")
+    assert "the same is_standardised. Received: True, and False of the records" in refused(capsys, judge(job))
+
+
+def test_classes_with_more_examples_than_others_are_one_line(judged, untrained, capsys):
+    made, job = judged
+    dataclasses.replace(made, y=[0, 0, 0, 1, 1, 2]).save(job / "distilled.npz")
+    assert "as many examples of each class. Received: 1 to 3" in refused(capsys, judge(job))
+
+
+def test_the_report_says_which_records_were_read(tmp_path, divisions):
+    data = grouped_set()
+    train, test = divided(data, 45, 15)
+    flags = [*saved(tmp_path, train=train, test=test), "--split", "random", "--split-seed", "7"]
+    made_set(train, 2, provenance={"data": recorded(flags)}).save(tmp_path / "distilled.npz")
+    assert judge(tmp_path) == 0
+    values, (parts,) = report_of(tmp_path)[0], divisions
+    assert (values["options"]["split"], values["options"]["split_seed"]) == ("random", 7)
+    assert values["options"]["train"] == flags[1] and "keras" in values["versions"]
+    assert values["fingerprints"]["validation"] == parts.validation.fingerprint()
 
 
 def test_a_set_of_own_steps_that_does_not_say_their_first_weights_is_one_line(judged, untrained, capsys):
@@ -236,6 +278,16 @@ def divisions(monkeypatch):
 
     monkeypatch.setattr(problem_module, "load_problem", load_and_keep)
     return found
+
+
+def test_real_records_are_standardised_as_the_examples_were(judged, divisions):
+    made, job = judged
+    own = dataclasses.replace(made.normalization, mean=(2.0,), std=(4.0,))
+    dataclasses.replace(made, normalization=own).save(job / "distilled.npz")
+    assert judge(job) == 0
+    (parts,) = divisions
+    assert parts.normalization == own
+    np.testing.assert_allclose(parts.inputs("test"), (parts.test.x - 2) / 4, rtol=1e-5)
 
 
 def test_a_division_by_patient_that_is_asked_for_takes_the_place_of_a_random_one(tmp_path, divisions):

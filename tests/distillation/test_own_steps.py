@@ -4,12 +4,12 @@ import types
 
 import numpy as np
 import pytest
-from labelled_sets import hourly_set
+from labelled_sets import grouped_set, hourly_set
 from linear_descent import LinearDescent
 from made_problems import divided, made_set, problem_of
 from sklearn.metrics import roc_auc_score
 
-from distillation.condensation.comparison import BY_OWN_STEPS, Comparison
+from distillation.condensation.comparison import BY_OWN_STEPS, Comparison, summarise
 from distillation.condensation.distilled_set import DistilledSet
 from distillation.condensation.evaluation import follow_steps, predict
 from distillation.condensation.methods import settle_options
@@ -100,3 +100,16 @@ def test_a_look_at_a_vanilla_set_follows_its_steps_and_reads_validation_alone(in
     look = ValidationLook(model, seen, options, NO_AUGMENTATION)
     expected = descended(made, drawn_weights(model, seed, "uniform")).probabilities(problem.inputs("validation"))
     assert look(made) == pytest.approx(roc_auc_score(y, expected[:, 1]), abs=1e-9)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_network_that_diverges_counts_as_guessing_and_is_told_of(n_classes):
+    data = hourly_set(60, hours=4) if n_classes == 2 else grouped_set(steps=4)
+    train, val, test = divided(data, 30, 15, 15)
+    made = made_set(train, 2, provenance={"method": "vanilla"}, rates=np.full(8, 3e38))
+    comparison = Comparison(made, problem_of(train, val, test), 2, seed=1, log=lambda line: None)
+    row = comparison.own_steps_row()
+    assert all(np.allclose(found, 1 / n_classes) for found in row.probabilities)
+    assert comparison.notes == ["logistic, own steps: 2 diverged and count as guessing"]
+    summary = summarise([row], test.y, test.group_ids)
+    assert summary[0]["roc_auc"]["mean"] == pytest.approx(0.5)
