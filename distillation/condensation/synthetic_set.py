@@ -77,9 +77,9 @@ class SyntheticSet:
         Args:
             label: class index, scalar int32 tensor.
         """
-        first = label * self.per_class
-        x = tf.slice(self.x, [first] + [0] * (len(self.x.shape) - 1), [self.per_class, *self.x.shape[1:]])
-        return x, tf.slice(self.targets(), [first, 0], [self.per_class, self.n_classes])
+        # A slice that begins at a tensor is compiled by XLA for every class anew.
+        rows = label * self.per_class + tf.range(self.per_class)
+        return tf.gather(tf.convert_to_tensor(self.x), rows), tf.gather(self.targets(), rows)
 
     def variables(self):
         """Return dict name -> `tf.Variable` of everything that is learned."""
