@@ -38,9 +38,10 @@ attention, complexity, and figures of single records.
   python -m distillation.rdpd.compare ... --rich-share .1 .3 1        # one of these, and a figure
   python -m distillation.rdpd.compare ... --noise 0 .5 1 2
 
-All methods of a seed imitate one teacher, of each temperature and share. Finished runs are kept: interrupted,
-or with further seeds, methods, views or values beside the earlier ones, run the
-command again; the report is of all that the command names."""
+All methods of a seed imitate one teacher (one of each temperature and share).
+Finished runs are kept: interrupted, or with further seeds, methods, views or
+values beside the earlier ones, run the command again; the report is of all that
+the command names."""
 
 
 def build_parser():
