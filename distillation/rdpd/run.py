@@ -75,16 +75,16 @@ def imitate(args, job, log=print):
 
 def _without_teacher(args, design):
     """Return in words which command trains the same student without a teacher."""
-    command = "the same command with --method direct, another --job-dir"
+    command = "the same command with --method direct and another --job-dir"
     if args.teacher_backbone:
-        return f"{command} and no --teacher-backbone"
+        return f"{command}, without --teacher-backbone,"
     if not args.teacher:
         return command
     # Beside --teacher a student's sizes are of that teacher.
     size = dataclasses.asdict(design.poor_size)
     flags = [f"--student-{name} {size.pop(name)}" for name in ("filters", "hidden")]
     flags += [f"--{name} {value}" for name, value in size.items()]
-    return f"{command}, no --teacher and {' '.join(flags)}"
+    return f"{command}, without --teacher, with {' '.join(flags)},"
 
 
 def make_teacher(args, problem, design, rows, job, log=print):

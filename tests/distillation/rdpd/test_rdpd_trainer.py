@@ -165,7 +165,7 @@ def test_a_student_has_its_widths_from_the_teacher_that_is_given(finished, tmp_p
     # A third of 4 filters and 3 units, 2 at least; what is given once is given for both.
     assert size == {"segment": 250, "filters": 2, "kernel": 8, "stride": 8, "hidden": 2, "convolutions": 1}
     # The student without a teacher that it is to be compared with is of the same size.
-    flags = capsys.readouterr().out.partition("no --teacher and ")[2].partition(" says")[0].split()
+    flags = capsys.readouterr().out.partition("without --teacher, with ")[2].partition(", says")[0].split()
     assert trainer.main(["--job-dir", str(tmp_path / "direct"), "--epochs", "1", "--method", "direct", *flags]) == 0
     assert read_weights(tmp_path / "direct" / "best_weights.npz").description.data["size"] == size
 
