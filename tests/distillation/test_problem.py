@@ -20,6 +20,11 @@ def options(*flags):
     return argparse.Namespace(**data_options(trainer.parse(flags)))
 
 
+def three_parts():
+    """Return dict of 30 records to learn from, 15 for validation and 15 for the test, by their flags' names."""
+    return dict(zip(NAMES, divided(grouped_set(), 30, 15, 15)))
+
+
 def load(folder, *flags, **parts):
     """Write the parts as files and load them as a problem; return it and what was said."""
     lines = []
@@ -29,6 +34,7 @@ def load(folder, *flags, **parts):
     return load_problem(options(*flags), lines.append), lines
 
 
+NAMES = {"train": "training", "val": "validation", "test": "test"}  # of flags -> of parts
 BY_WRITER = Normalization("zscore", "file", (0.0,), (1.0,))
 KINDS = [
     ({"leads": ("ECG",)}, "leads", "('EEG',)", "('ECG',)"),
@@ -53,14 +59,13 @@ def test_a_part_of_another_kind_is_refused_with_what_differs(changes, what, here
     parts[part] = dataclasses.replace(parts[part], dataset="others", **changes)
     with pytest.raises(DataError) as refused:
         load(tmp_path, "--split", split, **parts)
-    name = "validation" if part == "val" else part
-    assert f"have the same {what}. Received: {here} for training and {there} in the {name} set others" in str(
+    assert f"have the same {what}. Received: {here} for training and {there} in the {NAMES[part]} set others" in str(
         refused.value
     )
 
 
 def test_training_records_that_their_writer_standardised_go_with_others_of_that_kind_alone(tmp_path):
-    parts = dict(zip(("train", "val", "test"), divided(grouped_set(), 30, 15, 15)))
+    parts = three_parts()
     standardised = {name: dataclasses.replace(data, normalization=BY_WRITER) for name, data in parts.items()}
     with pytest.raises(DataError, match=r"same is_standardised\. Received: True for training and False in the test"):
         load(tmp_path, **standardised | {"test": parts["test"]})
@@ -71,12 +76,11 @@ def test_training_records_that_their_writer_standardised_go_with_others_of_that_
 
 @pytest.mark.parametrize(("first", "second"), [("train", "val"), ("train", "test"), ("val", "test")])
 def test_a_record_in_two_parts_is_refused_though_the_split_is_random(first, second, tmp_path):
-    parts = dict(zip(("train", "val", "test"), divided(grouped_set(), 30, 15, 15)))
+    parts = three_parts()
     ids = parts[second].record_ids.copy()
     ids[4] = parts[first].record_ids[2]
     parts[second] = dataclasses.replace(parts[second], record_ids=ids)
-    names = {"train": "training", "val": "validation", "test": "test"}
-    message = rf"a record must not be in both {names[first]} and {names[second]}\. Received: 1 in both \({ids[4]}\)"
+    message = rf"a record must not be in both {NAMES[first]} and {NAMES[second]}\. Received: 1 in both \({ids[4]}\)"
     for split in ("random", "group"):
         with pytest.raises(SplitError, match=message):
             load(tmp_path, "--split", split, **parts)
@@ -84,12 +88,11 @@ def test_a_record_in_two_parts_is_refused_though_the_split_is_random(first, seco
 
 @pytest.mark.parametrize(("first", "second"), [("train", "val"), ("train", "test"), ("val", "test")])
 def test_a_patient_in_two_parts_is_refused_unless_the_split_is_random_which_is_warned_of(first, second, tmp_path):
-    parts = dict(zip(("train", "val", "test"), divided(grouped_set(), 30, 15, 15)))
+    parts = three_parts()
     groups = parts[second].group_ids.copy()
     groups[:2] = parts[first].group_ids[2]
     parts[second] = dataclasses.replace(parts[second], group_ids=groups)
-    names = {"train": "training", "val": "validation", "test": "test"}
-    message = rf"a patient must not be in both {names[first]} and {names[second]}\. Received: 1 in both \({groups[0]}\)"
+    message = rf"a patient must not be in both {NAMES[first]} and {NAMES[second]}\. Received: 1 in both \({groups[0]}\)"
     for split in ("group", "published"):
         with pytest.raises(SplitError, match=message):
             load(tmp_path, "--split", split, **parts)
