@@ -27,6 +27,7 @@ SAVED_LAYERS = {
     "transplant.half_dropout>HalfDropout": "transplant.modules.half_dropout",
     "transplant.masked>MeanOverFrequency": "transplant.modules.masked",
     "transplant.masked>StandardizedFrameError": "transplant.modules.masked",
+    "transplant.narrow_convolution>NarrowConvolution": "transplant.modules.narrow_convolution",
     "transplant.padding>AlignToEnd": "transplant.modules.padding",
     "transplant.padding>ClearPadding": "transplant.modules.padding",
     "transplant.padding>MeanOverValid": "transplant.modules.padding",

@@ -13,6 +13,7 @@ from transplant.modules.block_convolution import BlockConvolution
 from transplant.modules.classifier import build_classifier
 from transplant.modules.cpc import build_cpc_model
 from transplant.modules.half_dropout import HalfDropout
+from transplant.modules.narrow_convolution import NarrowConvolution
 from transplant.modules.padding import MeanOverValid, ValidPositions
 from transplant.modules.pooling_token import PoolingToken
 from transplant.modules.registry import ARCHITECTURES, build_backbone
@@ -73,6 +74,7 @@ BY_HAND = [
     (ScaledPositions(), (4, 6), 0, 2 * 24 + 3 * 24),
     (PoolingToken(), (4, 6), 0, 0),
     (BlockConvolution(3, (1, 4), strides=(1, 2), activation="relu"), (5, 7, 2), 5 * 2 * 3 * 4 * 2, 5 * 2 * 3),
+    (NarrowConvolution(3, (2, 3)), (5, 6, 2), 4 * 4 * 3 * 2 * 3 * 2, 0),
     (HalfDropout(), (9, 2), 0, 0),
     (ValidPositions(2, 4), (8, 2), 0, 16),
     (MeanOverValid(), (9, 2), 0, 18),

@@ -29,6 +29,7 @@ from transplant.modules.fused_batch_norm import FusedBatchNormalization
 from transplant.modules.fused_padded_batch_norm import FusedPaddedBatchNormalization
 from transplant.modules.half_dropout import HalfDropout
 from transplant.modules.masked import MeanOverFrequency
+from transplant.modules.narrow_convolution import NarrowConvolution
 from transplant.modules.padded_batch_norm import PaddedBatchNormalization
 from transplant.modules.padding import AlignToEnd, ClearPadding, MeanOverValid, ValidPositions
 from transplant.modules.pooling_token import PoolingToken
@@ -44,7 +45,7 @@ FFT_OPERATIONS = 5 * WINDOW * int(math.log2(WINDOW)) // 2
 counts(AlignToEnd, ClearPadding, PoolingToken, FramesToBatch, BatchToFrames, LeadsToBatch, JoinLeads, HalfDropout)(
     nothing_terms
 )
-counts(BlockConvolution)(convolution_terms)
+counts(BlockConvolution, NarrowConvolution)(convolution_terms)
 counts(FusedBatchNormalization, PaddedBatchNormalization, FusedPaddedBatchNormalization, ExactBatchNormalization)(
     batch_normalization_terms
 )

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from transplant.modules.plain_config import without_tuples
+
 
 @keras.saving.register_keras_serializable("transplant.block_convolution")
 class BlockConvolution(keras.layers.Conv2D):
@@ -42,7 +44,4 @@ class BlockConvolution(keras.layers.Conv2D):
         return ops.conv(x, kernel, data_format="channels_last")
 
     def get_config(self):
-        # As JSON has them, which knows no tuples.
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in super().get_config().items()
-        }
+        return without_tuples(super().get_config())
