@@ -1,6 +1,6 @@
 """A comparison as a page of Markdown: tables to publish, and the figures."""
 
-from transplant.evaluation.report import RANKING_TITLES, with_interval
+from transplant.evaluation.report import RANKING_TITLES, difference_with_interval, with_interval
 from transplant.evaluation.run_table import markdown_run_table, markdown_table, paper_order
 
 
@@ -90,12 +90,12 @@ def _difference_table(differences, classes):
     lines = [["", "to", *header, *_f1_titles(classes), wilcoxon]]
     for name, found in differences.items():
         test = found.get("wilcoxon") or {"p": None}
-        cells = [_interval(found["macro_f1"]), found["verdict"].partition(":")[0]]
+        cells = [difference_with_interval(found["macro_f1"]), found["verdict"].partition(":")[0]]
         if len(classes) == 2:
-            of_rankings = [_interval(found[entry]) for entry in RANKING_TITLES]
+            of_rankings = [difference_with_interval(found[entry]) for entry in RANKING_TITLES]
             of_auroc = (found["verdict_roc_auc"] or "-").partition(":")[0]
             cells = [of_rankings[0], of_auroc, *of_rankings[1:], *cells]
-        cells += [_interval(found["f1"][label]) for label in classes]
+        cells += [difference_with_interval(found["f1"][label]) for label in classes]
         lines.append([name, found["to"], *cells, "-" if test["p"] is None else f"p = {test['p']:.3g}"])
     reasons = dict.fromkeys(
         found["wilcoxon"]["reason"] for found in differences.values() if found.get("wilcoxon", {}).get("reason")
@@ -107,7 +107,8 @@ def _pair_table(pairs, names):
     """Return the lower triangle: every row against those before it."""
     lines = [["", *names[:-1]]]
     for name in names[1:]:
-        lines.append([name, *(_interval(pairs[name][other]) if other in pairs[name] else "" for other in names[:-1])])
+        differences = [pairs[name].get(other) for other in names[:-1]]
+        lines.append([name, *(difference_with_interval(found) if found else "" for found in differences)])
     return markdown_table(lines)
 
 
@@ -127,9 +128,3 @@ def _choice_table(choices):
         difference = f"{choice['difference']:+.3f} ({choice['standard_error']:.3f})"
         lines.append([str(choice["fold"]), *scores, difference, choice["chosen"]])
     return markdown_table(lines)
-
-
-def _interval(found):
-    if found is None:
-        return "-"
-    return f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from transplant.evaluation.paired_test import wilcoxon_signed_rank
-from transplant.evaluation.report import RANKING_TITLES
+from transplant.evaluation.report import RANKING_TITLES, difference_with_interval
 from transplant.evaluation.statistics import paired_bootstrap, verdict
 
 
@@ -83,7 +83,7 @@ def paired_differences(pooled, y, groups, classes, reference_of, tests, log):
         log(f"{name} against {reference}: macro-F1 {macro['difference']:+.3f}, {one['verdict']}")
         for label, part in ({title: one[entry] for entry, title in RANKING_TITLES.items()} | one["f1"]).items():
             if part is not None:
-                log(f"    {label}: {part['difference']:+.3f} [{part['low']:+.3f}, {part['high']:+.3f}]")
+                log(f"    {label}: {difference_with_interval(part)}")
         if name in tests:
             one["wilcoxon"] = tests[name]
             if tests[name]["p"] is not None:

@@ -21,8 +21,8 @@ from distillation.condensation.networks import build_judge, build_network
 from distillation.condensation.real_examples import RealExamples
 from distillation.condensation.siamese_augmentation import SiameseAugmentation
 from distillation.condensation.streams import OWN_STEPS, WEIGHTS, stream
-from transplant.evaluation.network_means import mean_scores, paired_difference_of_means
-from transplant.evaluation.report import fixed_width
+from transplant.evaluation.network_means import difference_of_means, draw_scores, intervals_of_means
+from transplant.evaluation.report import difference_with_interval, fixed_width
 
 DISTILLED, RANDOM, WHOLE = "distilled", "random", "whole set"
 BY_OWN_STEPS = "own steps"
@@ -186,7 +186,7 @@ class Comparison:
 
 
 def summarise(rows, y, groups, test_rows=None):
-    """Return what is reported: the scores of each row, and paired differences to random sets of the same size.
+    """Return what is reported: the scores of each row, and paired differences to random sets and to the whole set.
 
     Args:
         rows: list of `Row`.
@@ -195,25 +195,24 @@ def summarise(rows, y, groups, test_rows=None):
         test_rows: the records that count. Defaults to all.
 
     Returns:
-        list of dicts: learner, trained_on, networks, and of each score mean, std and, for distilled rows with
-        a random one beside, difference, low and high.
+        list of dicts: learner, trained_on, networks, and of each score what `intervals_of_means` returns; for
+        distilled rows also "above", dict of "random" and "whole set" -> what `difference_of_means` returns, of
+        those that the learner was trained on.
     """
     test_rows = np.arange(len(y)) if test_rows is None else test_rows
     truth, groups = y[test_rows], np.asarray(groups)[test_rows]
     groups = None if len(set(groups.tolist())) == len(groups) else groups
-    random = {row.learner: row for row in rows if row.trained_on == RANDOM}
+    scores = [draw_scores(truth, [found[test_rows] for found in row.probabilities], groups) for row in rows]
+    real = {(row.learner, row.trained_on): of_row for row, of_row in zip(rows, scores) if row.trained_on != DISTILLED}
     found = []
-    for row in rows:
-        networks = [probabilities[test_rows] for probabilities in row.probabilities]
+    for row, of_row in zip(rows, scores):
         name_of_row = ", ".join(filter(None, (row.learner, row.how)))
-        entry = {"learner": name_of_row, "trained_on": row.trained_on, "networks": len(networks)}
-        for name, values in mean_scores(truth, networks).items():
-            std = float(values.std(ddof=1)) if len(values) > 1 else None
-            entry[name] = {"mean": float(values.mean()), "std": std}
-        if row.trained_on == DISTILLED and row.learner in random:
-            others = [probabilities[test_rows] for probabilities in random[row.learner].probabilities]
-            for name, difference in paired_difference_of_means(truth, others, networks, groups).items():
-                entry[name] |= difference
+        entry = {"learner": name_of_row, "trained_on": row.trained_on, "networks": len(row.probabilities)}
+        entry |= intervals_of_means(of_row)
+        others = [kind for kind in (RANDOM, WHOLE) if row.trained_on == DISTILLED and (row.learner, kind) in real]
+        for kind in others:
+            for name, difference in difference_of_means(real[row.learner, kind], of_row).items():
+                entry[name].setdefault("above", {})[kind] = difference
         found.append(entry)
     return found
 
@@ -222,15 +221,11 @@ def table(summary, n_classes):
     """Return the summary as lines of text in columns."""
     names = {"accuracy": "accuracy", "macro_f1": "macro-F1", "roc_auc": "AUROC", "pr_auc": "AUPRC"}
     main, name_of_main = main_measure(n_classes)
-    lines = [["", "trained on", "networks", *names.values(), f"{name_of_main} above random"]]
+    kinds = [kind for kind in (RANDOM, WHOLE) if any(kind in entry[main].get("above", {}) for entry in summary)]
+    lines = [["", "trained on", "networks", *names.values(), *(f"{name_of_main} above {kind}" for kind in kinds)]]
     for entry in summary:
-        cells = []
-        for name in names:
-            value = entry[name]
-            cells.append(f"{value['mean']:.3f}" + ("" if value["std"] is None else f" +- {value['std']:.3f}"))
-        above = ""
-        if "difference" in entry[main]:
-            value = entry[main]
-            above = f"{value['difference']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"
-        lines.append([entry["learner"], entry["trained_on"], str(entry["networks"]), *cells, above])
+        values = [entry[name] for name in names]
+        cells = [f"{of['mean']:.3f}" + ("" if of["std"] is None else f" +- {of['std']:.3f}") for of in values]
+        above = [difference_with_interval(entry[main].get("above", {}).get(kind)) for kind in kinds]
+        lines.append([entry["learner"], entry["trained_on"], str(entry["networks"]), *cells, *above])
     return fixed_width(lines)

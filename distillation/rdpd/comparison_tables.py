@@ -4,6 +4,7 @@ from distillation.rdpd.comparison_statistics import COMPARED
 from distillation.rdpd.complexity import complexity_table
 from distillation.rdpd.conditions import AXES
 from distillation.rdpd.scores import NAMES
+from transplant.evaluation.report import difference_with_interval
 from transplant.evaluation.run_table import SPREAD_NOTE, markdown_table
 
 AGREEMENT = {"kl": ("attention KL", ".3g"), "same_peak": ("same peak", ".3f")}
@@ -43,7 +44,7 @@ def difference_lines(report):
     lines = [["poor view", "method", "less", *(NAMES[name] for name in COMPARED)]]
     for row in report["rows"]:
         for reference, found in row["differences"].items():
-            cells = [_difference_cell(found.get(name)) for name in COMPARED]
+            cells = [difference_with_interval(found.get(name)) for name in COMPARED]
             lines.append([row["view"], row["name"], reference, *cells])
     return lines
 
@@ -80,9 +81,3 @@ def _cell(value, plus_minus, shown=".3f"):
     if value is None:
         return "-"
     return f"{value['mean']:{shown}}" + ("" if value["std"] is None else f"{plus_minus}{value['std']:{shown}}")
-
-
-def _difference_cell(value):
-    if value is None:
-        return "-"
-    return f"{value['difference']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"

@@ -9,8 +9,8 @@ from transplant.evaluation.network_means import (
     difference_of_means,
     difference_over_splits,
     draw_scores,
+    intervals_of_means,
     mean_scores,
-    paired_difference_of_means,
     welch_margin,
 )
 from transplant.evaluation.ranking_intervals import draw_weights
@@ -23,6 +23,10 @@ def networks(truth, count, strength, seed):
         score = 1 / (1 + np.exp(-(strength * (2 * truth - 1) + rng.normal(size=len(truth)))))
         found.append(np.stack([1 - score, score], axis=1))
     return found
+
+
+def paired_difference(truth, first, second, groups=None, draws=2000, seed=0):
+    return difference_of_means(*(draw_scores(truth, part, groups, draws, seed) for part in (first, second)))
 
 
 @pytest.fixture
@@ -47,7 +51,8 @@ def test_every_draw_takes_the_same_records_for_all_networks(case, grouped):
     truth, first, second = case
     groups = [f"p{index // 4}" for index in range(80)] if grouped else None
     unit = np.unique(groups, return_inverse=True)[1] if grouped else None
-    found = paired_difference_of_means(truth, first, second, groups, draws=40, seed=3)
+    found = paired_difference(truth, first, second, groups, draws=40, seed=3)
+    alone = intervals_of_means(draw_scores(truth, second, groups, draws=40, seed=3))
     scores = {
         "accuracy": lambda rows, found: accuracy_score(truth[rows], found[rows].argmax(axis=1)),
         "macro_f1": lambda rows, found: f1_score(truth[rows], found[rows].argmax(axis=1), average="macro"),
@@ -55,7 +60,7 @@ def test_every_draw_takes_the_same_records_for_all_networks(case, grouped):
         "pr_auc": lambda rows, found: average_precision_score(truth[rows], found[rows, 1]),
     }
     for name, score in scores.items():
-        sample = []
+        sample, of_second = [], []
         everything = np.arange(80)
         of_parts = [np.array([score(everything, network) for network in part]) for part in (first, second)]
         for _, weights in draw_weights(80, unit, 40, 3):
@@ -63,12 +68,18 @@ def test_every_draw_takes_the_same_records_for_all_networks(case, grouped):
                 rows = np.repeat(np.arange(80), of_draw)
                 means = [np.mean([score(rows, network) for network in part]) for part in (first, second)]
                 sample.append(means[1] - means[0])
-        parts = [(np.var(sample, ddof=1), (20 if grouped else 80) - 1)]
+                of_second.append(means[1])
+        units = 20 if grouped else 80
+        parts = [(np.var(sample, ddof=1), units - 1)]
         parts += [(np.var(of_part, ddof=1) / len(of_part), len(of_part) - 1) for of_part in of_parts]
         difference = of_parts[1].mean() - of_parts[0].mean()
         assert found[name]["difference"] == pytest.approx(difference)
         assert found[name]["low"] == pytest.approx(difference - welch_margin(parts), abs=1e-6), name
         assert found[name]["high"] == pytest.approx(difference + welch_margin(parts), abs=1e-6), name
+        mean, std = of_parts[1].mean(), of_parts[1].std(ddof=1)
+        margin = welch_margin([(np.var(of_second, ddof=1), units - 1), (std**2 / 3, 2)])
+        expected = {"mean": mean, "std": std, "low": mean - margin, "high": mean + margin}
+        assert alone[name] == pytest.approx(expected, abs=1e-6), name
 
 
 def test_the_margin_is_that_of_scipys_welch_test():
@@ -82,9 +93,9 @@ def test_the_margin_is_that_of_scipys_welch_test():
 
 def test_networks_that_differ_widen_the_interval_and_one_network_does_not(case):
     truth, first, second = case
-    alike = paired_difference_of_means(truth, first[:1] * 3, second[:1] * 3, draws=200)["accuracy"]
-    alone = paired_difference_of_means(truth, first[:1], second[:1], draws=200)["accuracy"]
-    differing = paired_difference_of_means(truth, [1 - first[0], *first], second[:1] * 3, draws=200)["accuracy"]
+    alike = paired_difference(truth, first[:1] * 3, second[:1] * 3, draws=200)["accuracy"]
+    alone = paired_difference(truth, first[:1], second[:1], draws=200)["accuracy"]
+    differing = paired_difference(truth, [1 - first[0], *first], second[:1] * 3, draws=200)["accuracy"]
     width = {name: found["high"] - found["low"] for name, found in (("alone", alone), ("differing", differing))}
     assert alike == pytest.approx(alone)
     assert width["differing"] > 3 * width["alone"]
@@ -92,8 +103,8 @@ def test_networks_that_differ_widen_the_interval_and_one_network_does_not(case):
 
 def test_of_one_group_alone_records_are_drawn(case):
     truth, first, second = case
-    alone = paired_difference_of_means(truth, first, second, ["p"] * 80, draws=50)
-    assert alone == paired_difference_of_means(truth, first, second, draws=50)
+    alone = paired_difference(truth, first, second, ["p"] * 80, draws=50)
+    assert alone == paired_difference(truth, first, second, draws=50)
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says():
@@ -106,7 +117,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
         parts = [
             [np.eye(2)[(hard + rng.normal(size=150) > skill).astype(int)] for skill in of_part] for of_part in skills
         ]
-        found = paired_difference_of_means(truth, *parts, draws=100)["accuracy"]
+        found = paired_difference(truth, *parts, draws=100)["accuracy"]
         # Of a record and a network: P(hard + noise <= skill), and skill is normal too.
         expected = np.diff(stats.norm.cdf(np.array([0.4, 0.9]) / np.sqrt(2 + 0.3**2)))[0]
         inside += found["low"] <= expected <= found["high"]
@@ -118,12 +129,13 @@ def test_rankings_are_compared_where_there_are_two_classes_of_records():
     rng = np.random.default_rng(0)
     truth = rng.integers(3, size=60)
     first, second = ([rng.dirichlet(np.ones(3), size=60) for _ in range(2)] for _ in range(2))
-    found = paired_difference_of_means(truth, first, second, draws=20)
+    found = paired_difference(truth, first, second, draws=20)
     areas = [np.mean([roc_auc_score(truth, one, multi_class="ovr") for one in part]) for part in (first, second)]
     assert found["roc_auc"]["difference"] == pytest.approx(areas[1] - areas[0])
     assert found["roc_auc"]["low"] < found["roc_auc"]["difference"] < found["roc_auc"]["high"]
     assert set(found) == {"accuracy", "macro_f1", "roc_auc", "pr_auc"}
-    of_one_class = paired_difference_of_means(np.ones(60, int), first, second, draws=20)
+    of_one_class = paired_difference(np.ones(60, int), first, second, draws=20)
+    assert "low" not in intervals_of_means(draw_scores(np.ones(60, int), first, draws=20))["roc_auc"]
     assert set(of_one_class) == {"accuracy", "macro_f1"}
 
 

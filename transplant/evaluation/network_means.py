@@ -1,4 +1,4 @@
-"""Differences between two ways of training, each seen through several networks on the same records."""
+"""Ways of training, each seen through several networks on the same records: mean scores and their differences."""
 
 import dataclasses
 
@@ -66,20 +66,25 @@ def draw_scores(truth, networks, groups=None, draws=DRAWS, seed=0, f1_classes=No
     return DrawnScores(observed, drawn, len(truth) if unit is None else int(unit.max()) + 1)
 
 
-def paired_difference_of_means(truth, first, second, groups=None, draws=DRAWS, level=0.95, seed=0):
-    """Compare the mean score of some networks with that of others on the same records.
+def intervals_of_means(scores, level=0.95):
+    """Return the means of scores over networks, with their intervals.
 
     Args:
-        truth: class indices (n,).
-        first, second: lists of probabilities (n, classes), one a network; their numbers may differ.
-        groups, draws, seed: as `draw_scores` takes them.
+        scores: `DrawnScores`.
         level: mass of the interval. Defaults to .95.
 
     Returns:
-        as `difference_of_means`.
+        dict name -> dict of `mean`, `std` over networks (None of one), `low` and `high`, which are made as those of
+        `difference_of_means` and are left out of a ranking where every record is of one class.
     """
-    scores = [draw_scores(truth, networks, groups, draws, seed) for networks in (first, second)]
-    return difference_of_means(*scores, level)
+    result = {}
+    for name, values in scores.observed.items():
+        mean = float(values.mean())
+        result[name] = {"mean": mean, "std": float(values.std(ddof=1)) if len(values) > 1 else None}
+        if name in scores.drawn:
+            margin = _margin(scores.drawn[name].mean(axis=0), scores.units, [values], level)
+            result[name] |= {"low": mean - margin, "high": mean + margin}
+    return result
 
 
 def difference_of_means(first, second, level=0.95, are_pairs=False):
@@ -115,9 +120,7 @@ def difference_of_means(first, second, level=0.95, are_pairs=False):
         sample = second.drawn[name].mean(axis=0) - of_networks.mean(axis=0)
         values = [scores.observed[name] for scores in (first, second)]
         over_networks = [values[1] - values[0]] if are_pairs else values
-        parts = [(sample.var(ddof=1), first.units - 1)]
-        parts += [(part.var(ddof=1) / len(part), len(part) - 1) for part in over_networks if len(part) > 1]
-        margin = welch_margin(parts, level)
+        margin = _margin(sample, first.units, over_networks, level)
         difference = float(values[1].mean() - values[0].mean())
         result[name] = {
             "difference": difference,
@@ -164,6 +167,13 @@ def welch_margin(parts, level=0.95):
         return 0.0
     freedom = total**2 / np.sum(variances**2 / degrees)
     return float(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(total))
+
+
+def _margin(sample, units, over_networks, level):
+    """Return half an interval's width: of draws of as many units, and of means of scores over networks."""
+    parts = [(sample.var(ddof=1), units - 1)]
+    parts += [(part.var(ddof=1) / len(part), len(part) - 1) for part in over_networks if len(part) > 1]
+    return welch_margin(parts, level)
 
 
 def _counted_scores(counts, f1_classes):

@@ -83,6 +83,18 @@ def with_interval(metrics, name):
     return f"{number(metrics[name])} [{number(interval['low'])}, {number(interval['high'])}]"
 
 
+def difference_with_interval(found):
+    """Return a difference of scores to three decimals with its sign, and its interval; "-" for None.
+
+    Example:
+        >>> difference_with_interval({"difference": 0.25, "low": -0.125, "high": 0.625})
+        '+0.250 [-0.125, +0.625]'
+    """
+    if found is None:
+        return "-"
+    return f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+
+
 def number(value):
     """Return a number to three decimals, or "-" for None and NaN."""
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"
