@@ -30,9 +30,9 @@ Prepare a labelled data set for fine-tuning: read, bring to one shape, split.
 
 ECG records are resampled to --rate with an anti-aliasing filter; shorter ones
 are padded on the left with zeros, of longer ones the last --length samples are
-kept. Values stay as they were recorded: the trainer standardises them, with
-numbers from its training part only. A split keeps every patient, or recording,
-whole.
+kept, or with --windows as many windows as they hold. Values stay as they were
+recorded: the trainer standardises them, with numbers from its training part
+only. A split keeps every patient, or recording, whole.
 
 Without --source the files of challenge2017 are downloaded from PhysioNet and
 verified against its checksums. Interrupted? Run the same command again: what

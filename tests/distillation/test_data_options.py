@@ -30,6 +30,8 @@ def options_for(given, *recorded):
         (["--test-size", "20"], {"test_size": 20}),
         (["--no-masks"], {"masks": False}),
         (["--masks"], {"masks": True}),
+        (["--windows"], {"windows": True}),
+        (["--no-windows"], {"windows": False}),
         (["--check-leakage", "--skip-bad"], {"check_leakage": True, "skip_bad": True}),
         (["--arch", "mlp3", "cnn", "--dataset", "digits", "--whole"], {"dataset": "digits"}),
         (["--train", "a.npz", "--test", "b.npz", "--seed", "2"], {"train": "a.npz", "test": "b.npz"}),
@@ -46,7 +48,7 @@ def test_the_process_own_command_line_is_read_if_no_other_is_given(monkeypatch):
 
 def test_the_data_are_read_as_they_were_for_the_distillation():
     recorded = ["--dataset", "synthetic", "--records-count", "50", "--split", "random", "--split-seed", "7"]
-    recorded += ["--val-size", "0.3", "--test-size", "0.4", "--length", "900", "--skip-bad"]
+    recorded += ["--val-size", "0.3", "--test-size", "0.4", "--length", "900", "--windows", "--skip-bad"]
     found = vars(options_for([], *recorded))
     expected = data_options(trainer.parse(recorded))
     assert {name: found[name] for name in expected} == expected

@@ -65,6 +65,39 @@ def test_whole_records_are_resampled_before_they_are_cut():
     assert prepared.unit == "mV" and prepared.sampling_rate_hz == 250
 
 
+def test_windows_do_not_overlap_and_the_last_ends_with_the_record():
+    long, exact, short = np.arange(11.0), np.arange(100.0, 108.0), np.arange(200.0, 203.0)
+    records = [
+        record("long", values=long, label="A"), record("exact", values=exact, label="O"),
+        record("short", values=short, label="N"),
+    ]  # fmt: skip
+    prepared = prepare_records(records, CLASSES, length=4, windows=True)
+    assert prepared.record_ids.tolist() == ["long-000", "long-001", "exact-000", "exact-001", "short"]
+    assert prepared.x[:, :, 0].tolist() == [
+        [3, 4, 5, 6], [7, 8, 9, 10], [100, 101, 102, 103], [104, 105, 106, 107], [0, 200, 201, 202],
+    ]  # fmt: skip
+    assert prepared.group_ids.tolist() == ["long", "long", "exact", "exact", "short"]
+    assert [CLASSES[label] for label in prepared.y] == ["A", "A", "O", "O", "N"]
+    assert prepared.lengths.tolist() == [4, 4, 4, 4, 3]
+    assert prepared.notes == ("windows of 4 samples, each with the label of its whole record",)
+    last_alone = prepare_records(records, CLASSES, length=4)
+    assert last_alone.record_ids.tolist() == ["long", "exact", "short"] and last_alone.notes == ()
+    np.testing.assert_array_equal(last_alone.x, prepared.x[[1, 3, 4]])
+
+
+def test_windows_of_a_record_are_on_one_side_of_a_split(tmp_path):
+    folder = write_challenge(tmp_path / "challenge")
+    assert prepare(folder, tmp_path / "D", "--test-size", 0.25, "--length", 500, "--seed", 5, "--windows") == 0
+    train, test = (LabelledSet.load(tmp_path / "D" / f"{part}.npz") for part in ("train", "test"))
+    of_train, of_test = set(train.group_ids), set(test.group_ids)
+    assert of_test and not of_train & of_test and len(of_train | of_test) == 24
+    # 1,500 to 2,880 samples at 300 Hz are 1,250 to 2,400 at 250.
+    for part in (train, test):
+        windows = [int((part.group_ids == name).sum()) for name in set(part.group_ids)]
+        assert set(windows) <= {2, 3, 4} and len(part) == sum(windows)
+    assert json.loads((tmp_path / "D" / "prepare.json").read_text())["options"]["windows"] is True
+
+
 def test_standardising_before_or_after_resampling_is_the_same():
     values = np.random.default_rng(1).normal(0.5, 0.3, 2000)
     after = prepare_records([record(values=values, rate=300)], CLASSES, length=1500)

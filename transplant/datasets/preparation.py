@@ -30,6 +30,7 @@ def prepare_records(
     label_version="unversioned",
     skipped=None,
     on_record=None,
+    windows=False,
 ):
     """Prepare labelled records: one rate, one length, class indices.
 
@@ -49,9 +50,13 @@ def prepare_records(
         skipped: a list that receives a `Skipped` for every record that cannot
             be used. Defaults to None: such a record is an error.
         on_record: called after each record, e.g. to show progress.
+        windows: whether a record is cut into windows of `length` samples that do not overlap, the last of which
+            ends where it ends; what is left at its beginning is dropped, but of a record shorter than a window.
+            Defaults to False: the last `length` samples are kept.
 
     Returns:
-        A `LabelledSet` in mV; `group_ids` are the records' patients.
+        A `LabelledSet` in mV; `group_ids` are the records' patients. Windows have their record's label and, where
+        there are several, its name and their number, from 000.
 
     Raises:
         DataError: if a record has invalid samples, an unknown label, other
@@ -62,7 +67,10 @@ def prepare_records(
     kept, leads = [], None
     for record in records:
         try:
-            kept.append((*_prepare(record, classes, leads, length, rate_hz), record.name, record.patient))
+            signal, label = _prepare(record, classes, leads, rate_hz)
+            pieces = cut_windows(signal, length) if windows else [signal[-length:].copy()]
+            names = [record.name] if len(pieces) == 1 else [f"{record.name}-{i:03d}" for i in range(len(pieces))]
+            kept += [(piece, label, name, record.patient) for piece, name in zip(pieces, names)]
             leads = leads or record.leads
         except DataError as error:
             if skipped is None:
@@ -90,11 +98,21 @@ def prepare_records(
         leads=leads,
         dataset=dataset,
         label_version=label_version,
+        notes=(f"windows of {length:,} samples, each with the label of its whole record",) if windows else (),
     )
 
 
-def _prepare(record, classes, leads, length, rate_hz):
-    """Return the last `length` samples of the resampled record and the class index."""
+def cut_windows(signal, length):
+    """Return the windows of `length` samples that do not overlap, in order, the last of which ends with the signal.
+
+    Of a signal that is shorter: itself.
+    """
+    ends = range(len(signal), length - 1, -length)
+    return [signal[end - length : end] for end in reversed(ends)] or [signal]
+
+
+def _prepare(record, classes, leads, rate_hz):
+    """Return the resampled record and the class index."""
     if record.label not in classes:
         raise DataError(
             f"{record.name}: labels are {', '.join(classes)}. Received: {record.label!r}; correct the label or leave "
@@ -114,4 +132,4 @@ def _prepare(record, classes, leads, length, rate_hz):
             "(--skip-bad)"
         )
     signal = resample(record.signal, record.sampling_rate_hz, rate_hz)
-    return signal[-length:].copy(), list(classes).index(record.label)
+    return signal, list(classes).index(record.label)

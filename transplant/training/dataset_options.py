@@ -41,6 +41,11 @@ def add_dataset_flags(parser, required):
     shape.add_argument(
         "--rate", type=sampling_rate, metavar="HZ", help=f"sampling rate of a prepared record; {PAPER_RATE_HZ:g} Hz"
     )
+    shape.add_argument(
+        "--windows",
+        action=argparse.BooleanOptionalAction,
+        help="keep all windows of --length samples of a record, side by side; the last one if not given",
+    )
     own = parser.add_argument_group("options of single data sets")
     for option, names in _options_of_sets().values():
         flag, text = _flag(option.name), f"{', '.join(names)}: {option.help}"
@@ -105,6 +110,7 @@ def read_dataset(args, seed, skipped=None, fetch=None):
             records.label_version,
             skipped,
             progress.step,
+            args.windows,
         )
         return WholeSet(data), getattr(records, "label_file", None)
     chosen = {option.name: getattr(args, option.name) for option in spec.options}
@@ -127,7 +133,7 @@ def settle_dataset_options(args):
     _refuse_options_of_others(spec, args)
     defaults = {option.name: option.default for option in spec.options}
     if not spec.is_whole:
-        defaults |= {"length": PAPER_LENGTH, "rate": PAPER_RATE_HZ}
+        defaults |= {"length": PAPER_LENGTH, "rate": PAPER_RATE_HZ, "windows": False}
     if not spec.is_whole and not spec.needs_source:
         defaults["records_count"] = DEFAULT_RECORDS
     for name, default in defaults.items():
@@ -141,7 +147,7 @@ def dataset_values(args):
     Args:
         args: options that `add_dataset_flags` made.
     """
-    names = ["source", "label_version", "records", "records_count", "length", "rate", *_options_of_sets()]
+    names = ["source", "label_version", "records", "records_count", "length", "rate", "windows", *_options_of_sets()]
     return {_flag(name): getattr(args, name) for name in names}
 
 
@@ -164,7 +170,7 @@ def _refuse_options_of_others(spec, args):
             )
     owners = {name: names for name, (_, names) in _options_of_sets().items()}
     owners |= {name: ["challenge2017"] for name in ("label_version", "records")}
-    owners |= {name: ["challenge2017", "synthetic"] for name in ("length", "rate")}
+    owners |= {name: ["challenge2017", "synthetic"] for name in ("length", "rate", "windows")}
     owners["records_count"] = ["synthetic"]
     for name, names in owners.items():
         if spec.name not in names and getattr(args, name) is not None:
