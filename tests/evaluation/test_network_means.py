@@ -82,6 +82,17 @@ def test_every_draw_takes_the_same_records_for_all_networks(case, grouped):
         assert alone[name] == pytest.approx(expected, abs=1e-6), name
 
 
+def test_an_interval_of_a_mean_ends_where_scores_do():
+    truth = np.arange(40) % 2
+    right = np.stack([1.0 - truth, truth], axis=1)
+    for wrong, end in ((1, "high"), (39, "low")):
+        found = np.where(np.arange(40)[:, None] < wrong, 1 - right, right)
+        interval = intervals_of_means(draw_scores(truth, [found], draws=200))["accuracy"]
+        assert 0 <= interval["low"] < interval["mean"] < interval["high"] <= 1
+        assert interval["mean"] == pytest.approx(1 - wrong / 40)
+        assert interval[end] == float(end == "high")
+
+
 def test_the_margin_is_that_of_scipys_welch_test():
     rng = np.random.default_rng(5)
     first, second = rng.normal(0, 1, 4), rng.normal(1, 3, 7)

@@ -75,7 +75,7 @@ def intervals_of_means(scores, level=0.95):
 
     Returns:
         dict name -> dict of `mean`, `std` over networks (None of one), `low` and `high`, which are made as those of
-        `difference_of_means` and are left out of a ranking where every record is of one class.
+        `difference_of_means`, end at 0 and 1, and are left out of a ranking where every record is of one class.
     """
     result = {}
     for name, values in scores.observed.items():
@@ -83,7 +83,7 @@ def intervals_of_means(scores, level=0.95):
         result[name] = {"mean": mean, "std": float(values.std(ddof=1)) if len(values) > 1 else None}
         if name in scores.drawn:
             margin = _margin(scores.drawn[name].mean(axis=0), scores.units, [values], level)
-            result[name] |= {"low": mean - margin, "high": mean + margin}
+            result[name] |= {"low": max(mean - margin, 0.0), "high": min(mean + margin, 1.0)}
     return result
 
 
