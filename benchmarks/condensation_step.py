@@ -44,6 +44,7 @@ def ways(width=128, networks=NETWORKS, real=REAL):
     from distillation.condensation.networks import build_network
     from distillation.condensation.real_examples import RealExamples
     from distillation.condensation.synthetic_set import SyntheticSet
+    from distillation.condensation.twice_differentiable import GRAPH
     from distillation.condensation.vanilla import VanillaDistillation
 
     rng = np.random.default_rng(0)
@@ -56,7 +57,7 @@ def ways(width=128, networks=NETWORKS, real=REAL):
             settle_options("dc", {"ipc": PER_CLASS, "real_batch": real}), scheme="uniform", outer_loops=1
         )
         synthetic = SyntheticSet.begin(examples, PER_CLASS, "noise", 1)
-        model = build_network("convnet3", (28, 28, 1), CLASSES, width)
+        model = build_network("convnet3", (28, 28, 1), CLASSES, width, GRAPH)
         found["matching"][way] = _matching(
             GradientMatching(examples, synthetic, model, Constraint.none(), options), examples, real
         )
@@ -65,7 +66,7 @@ def ways(width=128, networks=NETWORKS, real=REAL):
         )
         options = dataclasses.replace(options, scheme="xavier", real_batch=VANILLA_REAL)
         synthetic = SyntheticSet.begin(examples, PER_CLASS, "noise", 1)
-        model = build_network("lenet", (28, 28, 1), CLASSES)
+        model = build_network("lenet", (28, 28, 1), CLASSES, compiler=GRAPH)
         vanilla = VanillaDistillation(examples, synthetic, model, Constraint.none(), options)
         found["vanilla"][way] = in_mode(lambda vanilla=vanilla: vanilla.step(1), way)
     tf.config.run_functions_eagerly(False)

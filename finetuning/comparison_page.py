@@ -107,8 +107,9 @@ def _pair_table(pairs, names):
     """Return the lower triangle: every row against those before it."""
     lines = [["", *names[:-1]]]
     for name in names[1:]:
-        differences = [pairs[name].get(other) for other in names[:-1]]
-        lines.append([name, *(difference_with_interval(found) if found else "" for found in differences)])
+        found = pairs[name]
+        cells = [difference_with_interval(found[other]) if other in found else "" for other in names[:-1]]
+        lines.append([name, *cells])
     return markdown_table(lines)
 
 

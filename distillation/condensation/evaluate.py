@@ -163,7 +163,7 @@ def _report(args, path, comparison, summaries, warnings):
     for title, summary in summaries.items():
         lines += ["", title, table(summary, len(distilled.classes))]
     lines += ["", "mean +- standard deviation over fresh networks"]
-    lines += ["above: difference and its 95% interval, over test records and over networks with their random sets"]
+    lines += ["above: difference and its 95% interval, over test records and networks, of random sets over those too"]
     lines += [f"networks: {comparison.recipe}"]
     if args.whole:
         lines += [f"on the whole set {comparison.whole_epochs} epochs"]

@@ -5,12 +5,11 @@ import numpy as np
 
 from distillation.condensation.architectures import DISTILLABLE, JUDGES
 from distillation.condensation.methods import KERAS, SCHEMES, UNIFORM, XAVIER
+from distillation.condensation.twice_differentiable import with_layers_for
 from transplant.errors import OptionError
 from transplant.modules import registry
-from transplant.modules.block_max_pooling import BlockMaxPooling
 from transplant.modules.classifier import build_classifier
 from transplant.modules.convnet import DEPTHS, WIDTH, build_convnet
-from transplant.modules.narrow_convolution import NarrowConvolution
 from transplant.training.runtime import seed_random_states
 
 NARROW, SMALL = 32, 28  # filters for examples that are small, and for images below how many pixels
@@ -19,7 +18,7 @@ _RECURRENT = ("gru", "lstm")
 _MOMENTS = {"moving_mean": 0.0, "moving_variance": 1.0}
 
 
-def build_network(arch, input_shape, n_classes, width=None, for_xla=False):
+def build_network(arch, input_shape, n_classes, width=None, compiler=None):
     """Build a classifier whose second derivatives are right.
 
     Args:
@@ -27,9 +26,8 @@ def build_network(arch, input_shape, n_classes, width=None, for_xla=False):
         input_shape: shape of one record.
         n_classes: number of classes.
         width: filters of a ConvNet. Defaults to None: those of `default_width`.
-        for_xla: whether its second derivatives must exist where XLA compiles them, too: then maxima are taken by
-            `BlockMaxPooling`, which is slower without XLA. Defaults to False: then convolutions of images with few
-            channels are each a `NarrowConvolution`.
+        compiler: of steps that differentiate it twice, see `with_layers_for`. Defaults to None: Keras' own layers
+            where there are such, whose second derivatives XLA does not compile.
 
     Returns:
         `keras.Model` from (batch, *input_shape) to logits, in the global precision: the nested
@@ -47,7 +45,8 @@ def build_network(arch, input_shape, n_classes, width=None, for_xla=False):
         raise OptionError(f"--width is for {', '.join(DEPTHS)}. Received: {arch} and a width of {width}; leave it out")
     else:
         backbone = registry.build_backbone(arch, input_shape=input_shape, seed=0)
-    backbone = keras.models.clone_model(backbone, clone_function=_clone_for_xla if for_xla else _clone_for_kernels)
+    if compiler:
+        backbone = with_layers_for(backbone, compiler)
     inputs = keras.Input(input_shape, name="signal")
     logits = keras.layers.Dense(n_classes, name="head")(backbone(inputs))
     return keras.Model(inputs, logits, name=arch)
@@ -73,17 +72,6 @@ def build_judge(arch, input_shape, n_classes, width=None):
     registry.check_fit(arch, input_shape)
     model = build_classifier(arch, n_classes, input_length=input_shape[0], leads=input_shape[-1], seed=0)
     return keras.Model(model.input, model.output, name=arch)
-
-
-def _clone_for_xla(layer):
-    if isinstance(layer, (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D)):
-        return BlockMaxPooling(layer.pool_size[0], name=layer.name)
-    return type(layer).from_config(layer.get_config())
-
-
-def _clone_for_kernels(layer):
-    kind = NarrowConvolution if type(layer) is keras.layers.Conv2D else type(layer)
-    return kind.from_config(layer.get_config())
 
 
 def default_arch(input_shape):

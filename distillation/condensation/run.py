@@ -18,6 +18,7 @@ from distillation.condensation.plots import draw_distillation
 from distillation.condensation.real_examples import RealExamples
 from distillation.condensation.siamese_augmentation import NO_AUGMENTATION, SiameseAugmentation
 from distillation.condensation.synthetic_set import SyntheticSet, check_numbers
+from distillation.condensation.twice_differentiable import GRAPH, XLA
 from distillation.condensation.validation_look import ValidationLook
 from distillation.data_options import data_options
 from distillation.problem import load_problem
@@ -58,7 +59,7 @@ def distil(args, options, job, log=print):
         rows = choose_coreset(method.name, real, options.ipc, options.seed)
         distilled, history = _distilled(problem, provenance, real.x[rows], real.y[rows]), []
     else:
-        model = build_network(arch, shape, real.n_classes, width, options.xla)
+        model = build_network(arch, shape, real.n_classes, width, XLA if options.xla else GRAPH)
         distilled, history = _learn(args, options, problem, real, model, provenance, job, log)
     _save(distilled, job)
     _leave_course(job, distilled, problem, history)

@@ -84,7 +84,7 @@ def test_a_file_is_judged_alone_and_its_reports_are_beside_it(judged, capsys):
     for name in ("accuracy", "macro_f1", "roc_auc", "pr_auc"):
         own, of_random, above = rows[0][name], rows[1][name]["mean"], rows[0][name]["above"]["random"]
         assert above["difference"] == pytest.approx(own["mean"] - of_random) and above["low"] <= above["high"]
-        assert own["low"] <= own["mean"] <= own["high"]
+        assert own["interval"]["low"] <= own["mean"] <= own["interval"]["high"]
     assert "6 examples against 30; 15 test records" in page and "2 epochs on small sets, not augmented" in page
     for line in page.strip("`\n").splitlines():
         assert line in captured.out

@@ -17,7 +17,10 @@ from distillation.condensation.networks import (
     draw_weights,
     drawn_weights,
 )
+from distillation.condensation.twice_differentiable import GRAPH, XLA
 from transplant.errors import OptionError
+from transplant.modules.block_max_pooling import BlockMaxPooling
+from transplant.modules.narrow_convolution import NarrowConvolution
 
 NETWORKS = {
     "logistic": (4, 2),
@@ -45,7 +48,7 @@ MIXED = 1e-7
 
 def mixed_error(arch, shape):
     """Return the relative error of a network's mixed derivative without dropout, as the methods differentiate it."""
-    model = build_network(arch, shape, 3, width=4 if arch.startswith("convnet") else None)
+    model = build_network(arch, shape, 3, width=4 if arch.startswith("convnet") else None, compiler=GRAPH)
     draw_weights(model, 7, default_scheme(arch))
     return relative_error(mixed_derivatives(model, shape, training=False))
 
@@ -141,7 +144,7 @@ def test_widths_and_schemes_that_nobody_asked_for():
 
 @pytest.mark.parametrize(("arch", "shape"), [("lenet", (12, 12, 2)), ("cnn", (20, 3))])
 def test_a_network_for_xla_computes_the_same_and_compiles_its_mixed_derivative(arch, shape):
-    model, compiled = (build_network(arch, shape, 3, for_xla=for_xla) for for_xla in (False, True))
+    model, compiled = (build_network(arch, shape, 3, compiler=compiler) for compiler in (None, XLA))
     for network in (model, compiled):
         draw_weights(network, 1, "kaiming")
     x = tf.constant(np.random.default_rng(2).normal(size=(4, *shape)), tf.float32)
@@ -174,6 +177,27 @@ def test_a_resnet_judges_from_fresh_weights_and_moments_each_time():
     assert all(np.array_equal(one, other) for one, other in zip(fresh, model.get_weights()))
     with pytest.raises(OptionError, match="does not fit"):
         build_judge("resnet18", (8, 8, 1), 3)
+
+
+def kinds(arch, compiler, shape=None):
+    backbone = build_network(arch, shape or NETWORKS[arch], 3, compiler=compiler).get_layer("backbone")
+    return [type(layer) for layer in backbone.layers]
+
+
+def test_layers_are_other_ones_where_their_second_derivatives_need_it():
+    keras_alone = kinds("lenet", None)
+    of_narrow = [NarrowConvolution if kind is keras.layers.Conv2D else kind for kind in keras_alone]
+    assert kinds("lenet", GRAPH) == of_narrow != keras_alone
+    of_blocks = [BlockMaxPooling if kind is keras.layers.MaxPooling2D else kind for kind in keras_alone]
+    assert kinds("lenet", XLA) == of_blocks != keras_alone
+    for arch in ("convnet1", "lstm-icu"):  # wide, and no convolution at all
+        assert kinds(arch, GRAPH) == kinds(arch, XLA) == kinds(arch, None)
+
+
+def test_variables_of_other_networks_keep_their_paths():
+    for compiler in (None, GRAPH, XLA):
+        paths = [variable.path for variable in build_network("lstm-icu", (6, 3), 2, compiler=compiler).variables]
+        assert len(set(paths)) == len(paths)
 
 
 def test_the_published_network_has_the_published_size():

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from distillation.condensation.networks import build_network, drawn_weights, network_variables
 from distillation.condensation.side_by_side import SideBySide
+from distillation.condensation.twice_differentiable import GRAPH, XLA
 
 NARROW = {"lenet": (12, 13, 2), "cnn": (20, 3), "cnn-dropout": (20, 3)}
 OTHERS = {"convnet1": (8, 8, 1), "cnn1d": (20, 3), "mlp3": (9, 2), "lstm-icu": (6, 3)}
@@ -28,9 +29,9 @@ def alone(model, weights, x):
 
 
 @pytest.mark.parametrize(("arch", "shape"), [*NARROW.items(), *OTHERS.items()])
-@pytest.mark.parametrize("for_xla", [False, True])
-def test_logits_and_gradients_are_those_of_each_network_alone(float64, arch, shape, for_xla):
-    model = build_network(arch, shape, 3, for_xla=for_xla)
+@pytest.mark.parametrize("compiler", [None, GRAPH, XLA])
+def test_logits_and_gradients_are_those_of_each_network_alone(float64, arch, shape, compiler):
+    model = build_network(arch, shape, 3, compiler=compiler)
     weights, x = draws(model, 3), tf.constant(np.random.default_rng(0).normal(size=(4, *shape)))
     together = SideBySide(model)
     with tf.GradientTape() as tape:

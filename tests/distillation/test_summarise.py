@@ -54,7 +54,7 @@ def test_means_and_deviations_are_worked_out_by_hand():
     assert of_random["mean"] == pytest.approx((4 + 0 + 5) / 18)
     assert of_random["std"] == pytest.approx(np.sqrt((1**2 + 3**2 + 2**2) / 2) / 6)  # 4, 0 and 5 about 3
     assert summary[0]["roc_auc"]["mean"] == 1 and summary[0]["roc_auc"]["std"] == 0
-    assert summary[2]["accuracy"] == {"mean": 1.0, "std": None, "low": 1.0, "high": 1.0}  # right in every draw
+    assert summary[2]["accuracy"] == {"mean": 1.0, "std": None, "interval": {"low": 1.0, "high": 1.0}}  # in every draw
 
 
 def test_differences_are_to_the_random_sets_and_to_the_whole_set_of_the_same_learner():
@@ -117,7 +117,8 @@ def test_records_of_one_patient_are_drawn_together():
             for trained_on, networks in zip(("distilled", "random"), sets)
         ]
         entry = summarise(rows, np.repeat(y, copies), names)[0]
-        found = [of for name in ("accuracy", "roc_auc") for of in (entry[name]["above"]["random"], entry[name])]
+        scores = [entry[name] for name in ("accuracy", "roc_auc")]
+        found = [of for score in scores for of in (score["above"]["random"], score["interval"])]
         return np.array([[of["low"], of["high"]] for of in found])
 
     names = np.array([f"p{number:02d}" for number in range(20)])

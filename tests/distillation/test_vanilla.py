@@ -13,6 +13,7 @@ from distillation.condensation.methods import settle_options
 from distillation.condensation.networks import build_network, draw_weights, network_variables
 from distillation.condensation.real_examples import RealExamples
 from distillation.condensation.synthetic_set import SyntheticSet
+from distillation.condensation.twice_differentiable import GRAPH
 from distillation.condensation.vanilla import VanillaDistillation
 
 SHAPE, CLASSES = (5, 2), 3
@@ -31,7 +32,7 @@ def build(arch="mlp3", shape=SHAPE, **given):
     real = real_examples(shape=shape)
     copies = options.distill_steps
     synthetic = SyntheticSet.begin(real, options.ipc // copies, "noise", 1, options.soft_labels, copies)
-    model = build_network(arch, shape, CLASSES)
+    model = build_network(arch, shape, CLASSES, compiler=GRAPH)
     return VanillaDistillation(real, synthetic, model, Constraint.none(), options), synthetic, model, real
 
 

@@ -82,6 +82,9 @@ def test_windows_do_not_overlap_and_the_last_ends_with_the_record():
     assert prepared.notes == ("windows of 4 samples, each with the label of its whole record",)
     last_alone = prepare_records(records, CLASSES, length=4)
     assert last_alone.record_ids.tolist() == ["long", "exact", "short"] and last_alone.notes == ()
+    # Nothing was cut: the same set, mark for mark.
+    whole, in_windows = (prepare_records(records, CLASSES, length=11, windows=windows) for windows in (False, True))
+    assert in_windows.fingerprint() == whole.fingerprint() and in_windows.notes == ()
     np.testing.assert_array_equal(last_alone.x, prepared.x[[1, 3, 4]])
 
 
@@ -96,6 +99,12 @@ def test_windows_of_a_record_are_on_one_side_of_a_split(tmp_path):
         windows = [int((part.group_ids == name).sum()) for name in set(part.group_ids)]
         assert set(windows) <= {2, 3, 4} and len(part) == sum(windows)
     assert json.loads((tmp_path / "D" / "prepare.json").read_text())["options"]["windows"] is True
+
+
+def test_windows_need_their_length(tmp_path, capsys):
+    assert prepare(write_challenge(tmp_path / "challenge"), tmp_path / "D", "--windows") == 2
+    assert "windows of --length samples. Received: no --length; give it" in capsys.readouterr().err
+    assert not (tmp_path / "D").exists()
 
 
 def test_standardising_before_or_after_resampling_is_the_same():

@@ -99,6 +99,22 @@ def test_the_gradient_is_taken_by_columns_where_that_is_quicker(monkeypatch):
         assert "Conv3DBackpropInputV2" not in operations(*geometry), geometry
 
 
+def test_a_gradient_of_lost_sizes_is_taken():
+    layer = layer_and_weights(NarrowConvolution, (6, 6, 2), (3, 3), {})
+    lose = tf.custom_gradient(lambda x: (x, lambda dy: tf.numpy_function(lambda value: value, [dy], dy.dtype)))
+
+    @tf.function
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(lose(layer(x)))
+        return tape.gradient(total, x)
+
+    x = tf.ones((2, 6, 6, 2))
+    expected = tf.nn.conv2d_transpose(tf.ones((2, 4, 4, 4)), layer.kernel, x.shape, 1, "VALID")
+    np.testing.assert_allclose(gradient(x), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_it_behaves_as_a_layer(tmp_path):
     x = np.random.default_rng(0).normal(size=(2, 7, 8, 3)).astype(np.float32)
     run_layer_test(lambda: NarrowConvolution(5, 3), x, (2, 5, 6, 5), tmp_path)

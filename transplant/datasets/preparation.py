@@ -64,7 +64,7 @@ def prepare_records(
 
     Source: Weimann & Conrad, Sci Rep 11:5251 (2021).
     """
-    kept, leads = [], None
+    kept, leads, read = [], None, 0
     for record in records:
         try:
             signal, label = _prepare(record, classes, leads, rate_hz)
@@ -72,6 +72,7 @@ def prepare_records(
             names = [record.name] if len(pieces) == 1 else [f"{record.name}-{i:03d}" for i in range(len(pieces))]
             kept += [(piece, label, name, record.patient) for piece, name in zip(pieces, names)]
             leads = leads or record.leads
+            read += 1
         except DataError as error:
             if skipped is None:
                 raise
@@ -98,7 +99,7 @@ def prepare_records(
         leads=leads,
         dataset=dataset,
         label_version=label_version,
-        notes=(f"windows of {length:,} samples, each with the label of its whole record",) if windows else (),
+        notes=(f"windows of {length:,} samples, each with the label of its whole record",) if len(kept) > read else (),
     )
 
 

@@ -74,8 +74,8 @@ def intervals_of_means(scores, level=0.95):
         level: mass of the interval. Defaults to .95.
 
     Returns:
-        dict name -> dict of `mean`, `std` over networks (None of one), `low` and `high`, which are made as those of
-        `difference_of_means`, end at 0 and 1, and are left out of a ranking where every record is of one class.
+        dict name -> dict of `mean`, `std` over networks (None of one) and `interval`, dict of `low` and `high` made as
+        those of `difference_of_means`, which end at 0 and 1; a ranking of records of one class has none.
     """
     result = {}
     for name, values in scores.observed.items():
@@ -83,7 +83,7 @@ def intervals_of_means(scores, level=0.95):
         result[name] = {"mean": mean, "std": float(values.std(ddof=1)) if len(values) > 1 else None}
         if name in scores.drawn:
             margin = _margin(scores.drawn[name].mean(axis=0), scores.units, [values], level)
-            result[name] |= {"low": max(mean - margin, 0.0), "high": min(mean + margin, 1.0)}
+            result[name]["interval"] = {"low": max(mean - margin, 0.0), "high": min(mean + margin, 1.0)}
     return result
 
 

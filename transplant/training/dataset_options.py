@@ -44,7 +44,7 @@ def add_dataset_flags(parser, required):
     shape.add_argument(
         "--windows",
         action=argparse.BooleanOptionalAction,
-        help="keep all windows of --length samples of a record, side by side; the last one if not given",
+        help="keep all windows of --length samples of a record, side by side; the last one alone if not given",
     )
     own = parser.add_argument_group("options of single data sets")
     for option, names in _options_of_sets().values():
@@ -110,7 +110,7 @@ def read_dataset(args, seed, skipped=None, fetch=None):
             records.label_version,
             skipped,
             progress.step,
-            args.windows,
+            bool(args.windows),
         )
         return WholeSet(data), getattr(records, "label_file", None)
     chosen = {option.name: getattr(args, option.name) for option in spec.options}
@@ -131,9 +131,11 @@ def settle_dataset_options(args):
     """
     spec = get_dataset(args.dataset)
     _refuse_options_of_others(spec, args)
+    if args.windows and args.length is None:
+        raise OptionError("--windows cuts records into windows of --length samples. Received: no --length; give it")
     defaults = {option.name: option.default for option in spec.options}
     if not spec.is_whole:
-        defaults |= {"length": PAPER_LENGTH, "rate": PAPER_RATE_HZ, "windows": False}
+        defaults |= {"length": PAPER_LENGTH, "rate": PAPER_RATE_HZ}
     if not spec.is_whole and not spec.needs_source:
         defaults["records_count"] = DEFAULT_RECORDS
     for name, default in defaults.items():
