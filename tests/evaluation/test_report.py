@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from transplant.evaluation.evaluate import evaluate_predictions
-from transplant.evaluation.report import results_table, write_metrics
+from transplant.evaluation.report import difference_with_interval, results_table, write_metrics
 
 
 def test_table_of_two_rows():
@@ -49,6 +49,11 @@ def test_two_classes_show_the_ranking_of_the_positive_one():
     # Rows of unlike classes have no ranking in common.
     other = [rows[0], ("other", {"macro_f1": 0.5, "f1": {"A": 0.5}})]
     assert results_table(other).split("\n")[0].split() == ["macro-F1", "survived", "died", "A", "accuracy"]
+
+
+def test_a_difference_has_its_sign_and_one_that_is_not_known_a_dash():
+    assert difference_with_interval({"difference": -0.0625, "low": -0.5, "high": 0.375}) == "-0.062 [-0.500, +0.375]"
+    assert difference_with_interval(None) == "-"
 
 
 def test_lines_have_equal_width():
