@@ -68,7 +68,7 @@ def ways(width=128, networks=NETWORKS, real=REAL):
         synthetic = SyntheticSet.begin(examples, PER_CLASS, "noise", 1)
         model = build_network("lenet", (28, 28, 1), CLASSES, compiler=GRAPH)
         vanilla = VanillaDistillation(examples, synthetic, model, Constraint.none(), options)
-        found["vanilla"][way] = in_mode(lambda vanilla=vanilla: vanilla.step(1), way)
+        found["vanilla"][way] = in_mode(_as_in_a_run(lambda vanilla=vanilla: vanilla.step(1)), way)
     tf.config.run_functions_eagerly(False)
     if importlib.util.find_spec("torch"):
         from condensation_torch import matching_step, vanilla_step
@@ -96,7 +96,18 @@ def _matching(method, examples, real):
         _, gradients = method.class_gradients(batch, tf.constant(0), choice, draws)
         method.optimizer.apply(gradients, method.learned)
 
-    return in_mode(step, way)
+    return in_mode(_as_in_a_run(step), way)
+
+
+def _as_in_a_run(step):
+    """Return a step that runs as a distillation runs it."""
+    from transplant.training.repeatable_graphs import graphs_as_traced
+
+    def work():
+        with graphs_as_traced():
+            step()
+
+    return work
 
 
 def benchmark(args):

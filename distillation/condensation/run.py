@@ -26,6 +26,7 @@ from transplant.atomic import atomic_path
 from transplant.errors import JobError
 from transplant.training.description import collect_versions
 from transplant.training.progress import Progress
+from transplant.training.repeatable_graphs import graphs_as_traced
 from transplant.training.runtime import seed_everything
 
 TABLE = "distilled.csv"
@@ -60,7 +61,8 @@ def distil(args, options, job, log=print):
         distilled, history = _distilled(problem, provenance, real.x[rows], real.y[rows]), []
     else:
         model = build_network(arch, shape, real.n_classes, width, XLA if options.xla else GRAPH)
-        distilled, history = _learn(args, options, problem, real, model, provenance, job, log)
+        with graphs_as_traced():
+            distilled, history = _learn(args, options, problem, real, model, provenance, job, log)
     _save(distilled, job)
     _leave_course(job, distilled, problem, history)
     log(f"wrote {job / DISTILLED}: {len(distilled)} examples, {options.ipc} a class")
