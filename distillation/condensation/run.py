@@ -1,5 +1,6 @@
 """A distillation from the real data to the distilled file; reads top to bottom."""
 
+import contextlib
 import dataclasses
 import importlib
 
@@ -24,6 +25,7 @@ from distillation.data_options import data_options
 from distillation.problem import load_problem
 from transplant.atomic import atomic_path
 from transplant.errors import JobError
+from transplant.native_silence import native_silence
 from transplant.training.description import collect_versions
 from transplant.training.progress import Progress
 from transplant.training.repeatable_graphs import graphs_as_traced
@@ -90,7 +92,9 @@ def _learn(args, options, problem, real, model, provenance, job, log):
     log(f"{args.method}: {len(current())} examples of {model.name}, {model.count_params():,} parameters")
     progress = Progress(total - finished, "iterations")
     for iteration in range(finished + 1, total + 1):
-        losses = run.step(iteration)
+        # Of operations on whole numbers in a graph that is traced oneDNN says that it leaves them to others.
+        with native_silence() if iteration == finished + 1 else contextlib.nullcontext():
+            losses = run.step(iteration)
         for name, value in losses.items():
             check_numbers(name, value, iteration)
         for key, name in _LEARNED.items():
