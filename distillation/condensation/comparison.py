@@ -22,7 +22,7 @@ from distillation.condensation.real_examples import RealExamples
 from distillation.condensation.siamese_augmentation import SiameseAugmentation
 from distillation.condensation.streams import OWN_STEPS, WEIGHTS, stream
 from transplant.evaluation.network_means import difference_of_means, draw_scores, intervals_of_means
-from transplant.evaluation.report import difference_with_interval, fixed_width
+from transplant.evaluation.report import difference_with_interval, fixed_width, with_spread
 
 DISTILLED, RANDOM, WHOLE = "distilled", "random", "whole set"
 BY_OWN_STEPS = "own steps"
@@ -224,8 +224,7 @@ def table(summary, n_classes):
     kinds = [kind for kind in (RANDOM, WHOLE) if any(kind in entry[main].get("above", {}) for entry in summary)]
     lines = [["", "trained on", "networks", *names.values(), *(f"{name_of_main} above {kind}" for kind in kinds)]]
     for entry in summary:
-        values = [entry[name] for name in names]
-        cells = [f"{of['mean']:.3f}" + ("" if of["std"] is None else f" +- {of['std']:.3f}") for of in values]
+        cells = [with_spread(entry[name]) for name in names]
         above = [difference_with_interval(entry[main].get("above", {}).get(kind)) for kind in kinds]
         lines.append([entry["learner"], entry["trained_on"], str(entry["networks"]), *cells, *above])
     return fixed_width(lines)

@@ -10,8 +10,8 @@ import keras
 import tensorflow as tf
 
 from transplant.modules.block_max_pooling import BlockMaxPooling
+from transplant.modules.narrow_convolution import LANES
 
-_LANES = 16  # float32 values of a vector register: a convolution of as many filters leaves none of it idle
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
 _POOLINGS = (
     keras.layers.AveragePooling1D,
@@ -45,7 +45,7 @@ class SideBySide:
     def __init__(self, model):
         backbone = model.get_layer("backbone")
         self._model, (_, first, *others) = model, backbone.layers
-        self.share_layers = isinstance(first, _CONVOLUTIONS) and first.filters < _LANES
+        self.share_layers = isinstance(first, _CONVOLUTIONS) and first.filters < LANES  # as many leave none idle
         if self.share_layers:
             # A pooling adds the same bias to all it pools: of the fewer values that it leaves, that is the same.
             linear = first.activation is keras.activations.linear

@@ -3,10 +3,9 @@
 import keras
 
 from transplant.modules.block_max_pooling import BlockMaxPooling
-from transplant.modules.narrow_convolution import NarrowConvolution
+from transplant.modules.narrow_convolution import LANES, NarrowConvolution
 
 GRAPH, XLA = "graph", "xla"
-_NARROW = 16  # filters: wider convolutions gain little by `NarrowConvolution`
 
 
 def with_layers_for(backbone, compiler):
@@ -33,7 +32,7 @@ def with_layers_for(backbone, compiler):
 
 
 def _for_graphs(layer):
-    if type(layer) is keras.layers.Conv2D and layer.filters <= _NARROW:
+    if type(layer) is keras.layers.Conv2D and layer.filters <= LANES:  # wider ones gain little
         return NarrowConvolution.from_config(layer.get_config())
     return None
 

@@ -4,7 +4,7 @@ from distillation.rdpd.comparison_statistics import COMPARED
 from distillation.rdpd.complexity import complexity_table
 from distillation.rdpd.conditions import AXES
 from distillation.rdpd.scores import NAMES
-from transplant.evaluation.report import difference_with_interval
+from transplant.evaluation.report import difference_with_interval, with_spread
 from transplant.evaluation.run_table import SPREAD_NOTE, markdown_table
 
 AGREEMENT = {"kl": ("attention KL", ".3g"), "same_peak": ("same peak", ".3f")}
@@ -32,9 +32,9 @@ def score_lines(report, plus_minus):
     """
     lines = [["poor view", "method", *NAMES.values(), *(title for title, _ in AGREEMENT.values()), "runs"]]
     for row in report["rows"]:
-        cells = [_cell(row["scores"][name], plus_minus) for name in NAMES]
+        cells = [with_spread(row["scores"][name], plus_minus) for name in NAMES]
         agreement = row["agreement"] or {}
-        cells += [_cell(agreement.get(name), plus_minus, shown) for name, (_, shown) in AGREEMENT.items()]
+        cells += [with_spread(agreement.get(name), plus_minus, shown) for name, (_, shown) in AGREEMENT.items()]
         lines.append([row["view"], row["name"], *cells, str(row["runs"])])
     return lines
 
@@ -75,9 +75,3 @@ def page(report, figures):
 def _caption(figure):
     """Return what a figure shows, by the beginning of its file's name."""
     return next(text for prefix, text in CAPTIONS.items() if figure.startswith(prefix))
-
-
-def _cell(value, plus_minus, shown=".3f"):
-    if value is None:
-        return "-"
-    return f"{value['mean']:{shown}}" + ("" if value["std"] is None else f"{plus_minus}{value['std']:{shown}}")

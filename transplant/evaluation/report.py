@@ -95,6 +95,23 @@ def difference_with_interval(found):
     return f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
 
 
+def with_spread(found, plus_minus=" +- ", shown=".3f"):
+    """Return a mean and, where there are several values, their standard deviation; "-" for None.
+
+    Args:
+        found: dict of `mean` and `std`, or None.
+        plus_minus: text between the two. Defaults to " +- ".
+        shown: format of both. Defaults to three decimals.
+
+    Example:
+        >>> with_spread({"mean": 0.75, "std": 0.125})
+        '0.750 +- 0.125'
+    """
+    if found is None:
+        return "-"
+    return f"{found['mean']:{shown}}" + ("" if found["std"] is None else f"{plus_minus}{found['std']:{shown}}")
+
+
 def number(value):
     """Return a number to three decimals, or "-" for None and NaN."""
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"

@@ -4,7 +4,7 @@ import numpy as np
 
 from transplant.errors import DataError
 from transplant.evaluation.metrics import CHALLENGE_CLASSES
-from transplant.evaluation.report import RANKING_TITLES, fixed_width
+from transplant.evaluation.report import RANKING_TITLES, fixed_width, with_spread
 
 SPREAD_NOTE = "mean +- standard deviation over the runs of a row (ddof=1: divided by runs - 1)"
 
@@ -155,9 +155,8 @@ def _lines(summaries, plus_minus):
 def _cell(value, runs, digits, plus_minus):
     if value is None:
         return "-"
-    spread = "" if value["std"] is None else f"{plus_minus}{value['std']:.{digits}f}"
     fewer = "" if value["n"] == runs else f" ({value['n']} of {runs})"
-    return f"{value['mean']:.{digits}f}{spread}{fewer}"
+    return with_spread(value, plus_minus, f".{digits}f") + fewer
 
 
 def _summary(name, runs, entry):

@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from transplant.modules.plain_config import without_tuples
 
-_LANES = 16  # float32 values of a vector register
+LANES = 16
+"""float32 values of a vector register."""
 
 
 @keras.saving.register_keras_serializable("transplant.narrow_convolution")
@@ -18,8 +19,8 @@ class NarrowConvolution(keras.layers.Conv2D):
     are made of the same three operations.
 
     It is worth it for some ten records and more, and few filters: LeNet's convolutions take two thirds of the time, the
-    first one of a ConvNet of 128 filters no less, and one record alone more. In the body of a `tf.while_loop` there is
-    no second derivative.
+    first one of a ConvNet of 128 filters nearly all of it, and one record alone more. In the body of a `tf.while_loop`
+    there is no second derivative.
 
     Variables and outputs are those of the stock layer, so weights pass between the two by name. Strides, dilation,
     groups, channels first, more channels, sizes that are not known and a GPU take the stock path. It needs the
@@ -39,7 +40,7 @@ class NarrowConvolution(keras.layers.Conv2D):
         """Convolve; bias and activation are the stock layer's."""
         is_plain = self.strides == self.dilation_rate == (1, 1) and self.groups == 1
         is_known = self.data_format == "channels_last" and None not in inputs.shape[1:]
-        is_narrow = is_known and 2 * inputs.shape[-1] <= _LANES
+        is_narrow = is_known and 2 * inputs.shape[-1] <= LANES
         if not (is_plain and is_narrow) or tf.config.list_physical_devices("GPU"):
             return super().convolution_op(inputs, kernel)
         return _convolve(inputs, tf.convert_to_tensor(kernel), self.padding.upper())
@@ -99,7 +100,7 @@ def _unpadded_input_gradient(kernel, dy):
     The batch is an axis of space, along which nothing is convolved: then records fill the rows of a matrix product.
     """
     height, width, channels, filters = kernel.shape
-    columns = 4 if 4 * channels < _LANES else 2
+    columns = 4 if 4 * channels < LANES else 2
     dy = tf.pad(dy, [[0, 0], [0, 0], [0, -dy.shape[2] % columns], [0, 0]])
     batch, (rows, blocks) = tf.shape(dy)[0], (dy.shape[1], dy.shape[2] // columns)
     taps = -(-(width + columns - 1) // columns)
